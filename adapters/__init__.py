@@ -1,0 +1,1 @@
+"""The engine behind APIs people already know: one subpackage for each."""

@@ -1,0 +1,202 @@
+"""The command line, and everything that is printed."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from tqdm import tqdm
+
+import simulator
+from simulator.errors import OhmCoreError
+
+from .config import StudyConfig, load_config, plain_name, quick
+from .errors import StudyError
+from .files import fingerprint
+from .report import digital_accuracy, write_report
+from .runner import Job, simulate
+from .settings import expand
+from .store import Setup, Store
+from .summary import Point, summarise
+from .tables import tables
+from .workload import Workload, load_workload
+
+_USER_ERROR = 2
+_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise StudyError(f"{message} (see --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study and return the exit code: 0, 2 for what the user can put right, 130 for ^C."""
+    console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(_parse(given), shlex.join(["python", "-m", __package__, *given]), console, complaints)
+    except OhmCoreError as error:
+        complaints.print(f"error: {' '.join(str(error).split())}", markup=False, soft_wrap=True)
+        return _USER_ERROR
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complaints.print(f"error: {place}{error.strerror or error}", markup=False, soft_wrap=True)
+        return _USER_ERROR
+    except KeyboardInterrupt:
+        complaints.print("stopped; run the same command again to continue")
+        return _INTERRUPTED
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog=f"python -m {__package__}", description=__doc__, allow_abbrev=False)
+    parser.description = (
+        "Show how analog hardware changes a matrix product and a classifier, as tables on the"
+        " terminal and as a page with figures. Without --config, the study of"
+        " applications/mvm_study/default.yaml runs; copy it to make your own."
+    )
+    parser.add_argument("--config", type=Path, metavar="STUDY.yaml", help="settings and grid")
+    parser.add_argument(
+        "--matrix", type=Path, help="own matrix (outputs x inputs) instead of the classifier"
+    )
+    parser.add_argument(
+        "--inputs", type=Path, help="own vectors (inputs x vectors); .npy, .npz or .csv"
+    )
+    parser.add_argument("--seed", type=int, help="the same seed gives the same numbers")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: results/<name>")
+    parser.add_argument("--workers", type=int, help="processes (default: one per CPU)")
+    parser.add_argument("--quick", action="store_true", help="few values and chips, in seconds")
+    options = parser.parse_args(arguments)
+    if (options.matrix is None) != (options.inputs is None):
+        parser.error("--matrix and --inputs go together")
+    if options.workers is not None and options.workers < 1:
+        parser.error(f"--workers: got {options.workers}; allowed is 1 or more")
+    if options.seed is not None and not 0 <= options.seed < 2**32:
+        parser.error(f"--seed: got {options.seed}; allowed is 0 to {2**32 - 1}")
+    return options
+
+
+def _configured(options: argparse.Namespace) -> StudyConfig:
+    """Return the study that the options ask for."""
+    config = load_config(options.config)
+    if options.matrix is not None:
+        named = options.config is not None
+        config = dataclasses.replace(
+            config,
+            matrix=options.matrix,
+            inputs=options.inputs,
+            name=config.name if named else plain_name(options.matrix),
+        )
+    if config.matrix and config.inputs:
+        config = dataclasses.replace(
+            config, matrix=config.matrix.resolve(), inputs=config.inputs.resolve()
+        )
+    if options.seed is not None:
+        config = dataclasses.replace(config, seed=options.seed)
+    return quick(config) if options.quick else config
+
+
+def _run(options: argparse.Namespace, command: str, console: Console, complaints: Console) -> None:
+    config = _configured(options)
+    settings = expand(config)
+    store = Store(options.out or Path("results") / config.name, config, settings)
+    files = [path for path in (config.matrix, config.inputs) if path is not None]
+    digest = fingerprint(*files) if files else ""
+    workload: Workload | None = None
+    if store.begun():
+        setup = store.resume(digest)
+    else:
+        workload = load_workload(config)
+        setup = _new_setup(command, workload, digest)
+        store.begin(setup)
+    _check_versions(store, setup, complaints)
+    if store.missing:
+        workload = workload or load_workload(config)
+        _compute(store, workload, options.workers or os.cpu_count() or 1, complaints)
+    points = summarise(settings, store.rows)
+    page = store.folder / "index.html"
+    if not page.exists():
+        write_report(store, points, setup)
+    _show(store, points, setup, console)
+    console.print(f"\npage with figures: {page}", markup=False, soft_wrap=True)
+
+
+def _compute(store: Store, workload: Workload, workers: int, complaints: Console) -> None:
+    """Simulate the missing chips, store each as it finishes, then put the table in order."""
+    tasks, total = store.missing, len(store.missing) + len(store.rows)
+    job = Job(
+        tuple(store.settings),
+        workload,
+        store.config.seed,
+        store.config.calibration_percentile,
+        store.folder / "parameters",
+    )
+    heard: dict[str, None] = {}
+    started = time.perf_counter()
+    with tqdm(total=total, initial=len(store.rows), unit="chip", disable=None) as progress:
+        for outcome in simulate(job, tasks, workers):
+            store.append(outcome.setting, outcome.chip, outcome.metrics)
+            heard.update(dict.fromkeys(outcome.warnings))
+            progress.update()
+    store.finish()
+    for warning in heard:
+        complaints.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    seconds = time.perf_counter() - started
+    complaints.print(f"simulated {len(tasks)} chips in {seconds:.0f} s")
+
+
+def _new_setup(command: str, workload: Workload, digest: str) -> Setup:
+    names = ("numpy", "scipy", "scikit-learn")
+    versions = {"OhmCore": simulator.__version__, "Python": platform.python_version()}
+    return Setup(
+        command=command,
+        started=datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
+        versions=versions | {name: metadata.version(name) for name in names},
+        workload=workload.description,
+        fingerprint=digest,
+        digital_correct=workload.digital_correct(),
+        test_count=workload.inputs.shape[1],
+    )
+
+
+def _check_versions(store: Store, setup: Setup, complaints: Console) -> None:
+    """Say so where finished numbers are of another version; never mix two versions."""
+    theirs, ours = setup.versions.get("OhmCore"), simulator.__version__
+    if theirs == ours:
+        return
+    if store.missing:
+        raise StudyError(
+            f"{store.folder} was begun with OhmCore {theirs}, and this is {ours}; choose another"
+            " folder with --out"
+        )
+    complaints.print(
+        f"note: computed with OhmCore {theirs}; for {ours}, choose another folder with --out"
+    )
+
+
+def _show(store: Store, points: Sequence[Point], setup: Setup, console: Console) -> None:
+    console.print(f"{setup.workload}", markup=False)
+    digital = digital_accuracy(setup)
+    if digital is not None and digital.low is not None and digital.high is not None:
+        console.print(
+            f"digital accuracy {100 * digital.mean:.2f} %, 95 % interval {100 * digital.low:.2f} to"
+            f" {100 * digital.high:.2f} % (Wilson, over {digital.count} images);"
+            " ± below: 95 % over chips (Student's t)"
+        )
+    for table in tables(store.config, points):
+        console.print()
+        console.print(table)

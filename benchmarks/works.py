@@ -1,0 +1,189 @@
+"""What is timed: each work on its own, with the goal it is held against."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.timing import Timing, ratio, seconds
+from simulator import AnalogCore, CrossSimParameters
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row of the table. A ratio counts plain products of the same shape and type (GEMM)."""
+
+    name: str
+    unit: str
+    goal: float
+    measure: Callable[[], Timing]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A matrix, inputs as columns, and the range that the column currents fill."""
+
+    matrix: np.ndarray
+    inputs: np.ndarray
+
+    @staticmethod
+    def uniform(size: int, batch: int) -> Problem:
+        """Float32 values from -1 to 1."""
+        random = np.random.default_rng(1)
+        matrix = random.uniform(-1, 1, (size, size)).astype(np.float32)
+        return Problem(matrix, random.uniform(-1, 1, (size, batch)).astype(np.float32))
+
+    def full_scale(self) -> float:
+        """Four standard deviations of a column current, in currents of one cell."""
+        return 4 * float(np.std(self.matrix @ self.inputs[:, :16]))
+
+    def gemm(self) -> np.ndarray:
+        """The plain product."""
+        return self.matrix @ self.inputs
+
+
+def eight_bits(problem: Problem) -> CrossSimParameters:
+    """8-bit weights, DAC and ADC, and cells that miss their target by 5 %."""
+    p = CrossSimParameters()
+    p.simulation.seed = 1
+    p.xbar.device.cell_bits = 7
+    p.xbar.device.infinite_on_off_ratio = True
+    p.xbar.device.programming_error.enable = True
+    p.xbar.device.programming_error.model = "NormalProportionalDevice"
+    p.xbar.device.programming_error.magnitude = 0.05
+    p.xbar.dac.mvm.model = "SignMagnitudeDAC"
+    p.xbar.dac.mvm.bits = 8
+    p.xbar.adc.mvm.model = "SignMagnitudeADC"
+    p.xbar.adc.mvm.bits = 8
+    p.xbar.adc.mvm.calibrated_range = [-problem.full_scale(), problem.full_scale()]
+    return p
+
+
+def bit_serial(problem: Problem) -> CrossSimParameters:
+    """The same with input bits one at a time, and an ADC conversion of each."""
+    p = eight_bits(problem)
+    p.xbar.dac.mvm.input_bitslicing = True
+    p.xbar.dac.mvm.slice_size = 1
+    p.xbar.adc.mvm.adc_per_ibit = True
+    return p
+
+
+def bit_serial_sliced(problem: Problem) -> CrossSimParameters:
+    """The same with every weight spread over four slices."""
+    p = bit_serial(problem)
+    p.core.style = "BITSLICED"
+    p.core.weight_bits = 8
+    p.core.bit_sliced.num_slices = 4
+    p.xbar.device.cell_bits = 2
+    limit = problem.full_scale()
+    p.xbar.adc.mvm.calibrated_range = [[-limit, limit]] * 4
+    return p
+
+
+def read_noise(problem: Problem) -> CrossSimParameters:
+    """Cells that read 5 % differently each time; ideal converters."""
+    p = CrossSimParameters()
+    p.simulation.seed = 1
+    p.xbar.device.read_noise.enable = True
+    p.xbar.device.read_noise.model = "NormalProportionalDevice"
+    p.xbar.device.read_noise.magnitude = 0.05
+    return p
+
+
+def many_tiles() -> CrossSimParameters:
+    """Arrays of 32 by 32 cells, four weight slices."""
+    p = CrossSimParameters()
+    p.core.rows_max = p.core.cols_max = 32
+    p.core.style = "BITSLICED"
+    p.core.weight_bits = 8
+    p.core.bit_sliced.num_slices = 4
+    p.xbar.device.cell_bits = 2
+    return p
+
+
+Setting = Callable[[Problem], CrossSimParameters]
+
+
+def against_gemm(setting: Setting, batch: int, repeats: int) -> Timing:
+    """A 1024 by 1024 core against the plain product."""
+    problem = Problem.uniform(1024, batch)
+    core = AnalogCore(problem.matrix, setting(problem))
+    return ratio(lambda: core @ problem.inputs, problem.gemm, repeats)
+
+
+def noisy_batch() -> Timing:
+    """Milliseconds of one product of a 1024 by 1024 core with 16 inputs."""
+    problem = Problem.uniform(1024, 16)
+    core = AnalogCore(problem.matrix, read_noise(problem))
+    return scaled(seconds(lambda: core @ problem.inputs, repeats=15), 1e3)
+
+
+def tiles_built() -> Timing:
+    """Milliseconds to program 1024 tiles of 32 by 32."""
+    matrix = Problem.uniform(1024, 1).matrix
+    return scaled(seconds(lambda: AnalogCore(matrix, many_tiles()), repeats=7), 1e3)
+
+
+def tiles_multiplied() -> Timing:
+    """Milliseconds of one vector through 1024 tiles of 32 by 32."""
+    problem = Problem.uniform(1024, 1)
+    core = AnalogCore(problem.matrix, many_tiles())
+    vector = problem.inputs[:, 0]
+    return scaled(seconds(lambda: core @ vector, repeats=31), 1e3)
+
+
+def small_call() -> Timing:
+    """Microseconds of one vector through an ideal 16 by 16 core."""
+    problem = Problem.uniform(16, 1)
+    core = AnalogCore(problem.matrix, CrossSimParameters())
+    vector = problem.inputs[:, 0]
+    return scaled(seconds(lambda: core @ vector, repeats=15, loops=2000), 1e6)
+
+
+def import_time() -> Timing:
+    """Seconds for `import simulator` in a fresh interpreter."""
+    probe = "import time; t = time.perf_counter(); import simulator; print(time.perf_counter() - t)"
+
+    def once() -> float:
+        command = [sys.executable, "-c", probe]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    values = sorted(once() for _ in range(9))
+    return Timing(values[4], values[2], values[6], len(values))
+
+
+def scaled(timing: Timing, factor: float) -> Timing:
+    """The same timing in another unit."""
+    median, low, high = (v * factor for v in (timing.median, timing.low, timing.high))
+    return Timing(median, low, high, timing.repeats)
+
+
+WORKS = [
+    Work(
+        "1024x1024 core, batch 256, float32, 8-bit weights, DAC and ADC, 5 % error",
+        "GEMM",
+        1.15,
+        lambda: against_gemm(eight_bits, batch=256, repeats=25),
+    ),
+    Work(
+        "the same, 8 input bits one at a time, ADC each",
+        "GEMM",
+        9,
+        lambda: against_gemm(bit_serial, batch=256, repeats=9),
+    ),
+    Work(
+        "the same, 4 weight slices as well",
+        "GEMM",
+        36,
+        lambda: against_gemm(bit_serial_sliced, batch=256, repeats=5),
+    ),
+    Work("read noise, 1024x1024, batch 16", "ms", 2, noisy_batch),
+    Work("1024 tiles of 32x32, 4 slices: build", "ms", 100, tiles_built),
+    Work("1024 tiles of 32x32, 4 slices: multiply one vector", "ms", 2, tiles_multiplied),
+    Work("16x16 core, one vector, ideal: time per call", "us", 10, small_call),
+    Work("import simulator", "s", 0.25, import_time),
+]

@@ -1,0 +1,31 @@
+"""OhmCore: a simulator of analog in-memory computing on resistive crossbars."""
+
+from simulator.core import AnalogCore
+from simulator.errors import (
+    FileFormatError,
+    InputError,
+    ModelError,
+    NotSupportedError,
+    OhmCoreError,
+    OhmCoreWarning,
+    ParameterError,
+    ShapeError,
+)
+from simulator.parameters import CrossSimParameters
+from simulator.schema import parameter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnalogCore",
+    "CrossSimParameters",
+    "FileFormatError",
+    "InputError",
+    "ModelError",
+    "NotSupportedError",
+    "OhmCoreError",
+    "OhmCoreWarning",
+    "ParameterError",
+    "ShapeError",
+    "parameter",
+]

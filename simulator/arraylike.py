@@ -1,0 +1,223 @@
+"""What makes a core and its views behave like a NumPy matrix.
+
+Everything here is shapes and dispatch; the products are ``_apply``, which a core and each kind of
+view define.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.errors import InputError, ShapeError
+
+if TYPE_CHECKING:
+    from simulator.backend import Backend
+
+NUMERIC_KINDS = "biufc"
+
+
+def numeric_array(values: Any, what: str, backend: Backend) -> Any:
+    """``values`` as a numeric array of the backend. Raises InputError for anything else."""
+    try:
+        array = values if isinstance(values, backend.xp.ndarray) else backend.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}: cannot be read as an array of numbers ({error})") from None
+    if array.dtype.kind not in NUMERIC_KINDS:
+        raise InputError(f"{what}: dtype is {array.dtype}; allowed are numbers")
+    return array
+
+
+def require_finite(array: Any, what: str, backend: Backend) -> None:
+    """Raise InputError with the place of the first NaN or infinity."""
+    if array.dtype.kind not in "fc":
+        return
+    finite = backend.xp.isfinite(array)
+    if not finite.all():
+        place = tuple(int(i) for i in np.argwhere(backend.to_host(~finite))[0])
+        raise InputError(
+            f"{what}: value {array[place]} at index {place}; allowed are finite numbers"
+        )
+
+
+class ArrayLike(ABC):
+    """Matrix multiplication, slicing and NumPy dispatch for anything with ``_apply``."""
+
+    __array_priority__ = 101.0
+    shape: tuple[int, ...]
+    ndim: int
+
+    @property
+    @abstractmethod
+    def backend(self) -> Backend:
+        """Where this core computes."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> Any:
+        """Dtype of the programmed matrix; None before the first programming."""
+
+    @abstractmethod
+    def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
+        """Product with ``inputs`` (lines, batch): (outputs, batch).
+
+        ``transposed``: the rows are driven and the columns read. ``single``: the caller gave one
+        vector, not a batch of one.
+        """
+
+    @abstractmethod
+    def get_matrix(self) -> Any:
+        """The matrix as it is programmed."""
+
+    @abstractmethod
+    def _assign(self, rows: range, cols: range, value: Any) -> None:
+        """Program the block of ``rows`` and ``cols``."""
+
+    # -- products ----------------------------------------------------------------------------
+
+    def matvec(self, vec: Any) -> Any:
+        """A @ x for x of shape (n,) or (n, 1); result (m,) or (m, 1). Raises ShapeError."""
+        return self._vector_product(vec, transposed=False, column_shape=lambda n: (n, 1))
+
+    def vecmat(self, vec: Any) -> Any:
+        """x @ A for x of shape (m,) or (1, m); result (n,) or (1, n). Raises ShapeError."""
+        return self._vector_product(vec, transposed=True, column_shape=lambda m: (1, m))
+
+    def rmatvec(self, vec: Any) -> Any:
+        """The adjoint product ``A.conj().T @ x`` for x of shape (m,) or (m, 1)."""
+        x = numeric_array(vec, "input", self.backend)
+        return self.vecmat(x.reshape(-1).conj()).conj().reshape(-1, *x.shape[1:])
+
+    def matmat(self, mat: Any) -> Any:
+        """A @ X for X of shape (..., n, k); result (..., m, k). Raises ShapeError."""
+        x = self._input(mat)
+        if x.ndim < 2 or x.shape[-2] != self.shape[1]:
+            raise self._mismatch(x, f"(..., {self.shape[1]}, k)")
+        lines = self.backend.xp.moveaxis(x, -2, 0)
+        out = self._apply(lines.reshape(len(lines), -1), transposed=False, single=False)
+        return self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
+
+    def rmatmat(self, mat: Any) -> Any:
+        """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError."""
+        x = self._input(mat)
+        if x.ndim < 2 or x.shape[-1] != self.shape[0]:
+            raise self._mismatch(x, f"(..., k, {self.shape[0]})")
+        out = self._apply(x.reshape(-1, x.shape[-1]).T, transposed=True, single=False)
+        return out.T.reshape(*x.shape[:-1], -1)
+
+    def matmul(self, x: Any) -> Any:
+        """``self @ x`` with NumPy's rules for vectors, matrices and stacks."""
+        x = self._input(x)
+        return self.matvec(x) if x.ndim == 1 else self.matmat(x)
+
+    def rmatmul(self, x: Any) -> Any:
+        """``x @ self`` with NumPy's rules for vectors, matrices and stacks."""
+        x = self._input(x)
+        return self.vecmat(x) if x.ndim == 1 else self.rmatmat(x)
+
+    def dot(self, x: Any) -> Any:
+        """Like ``numpy.ndarray.dot``: for a stack (..., n, k) the result is (m, ..., k)."""
+        out = self.matmul(x)
+        return out if out.ndim < 3 else self.backend.xp.moveaxis(out, -2, 0)
+
+    def rdot(self, x: Any) -> Any:
+        """Like ``x.dot(A)``."""
+        return self.rmatmul(x)
+
+    def __matmul__(self, x: Any) -> Any:
+        return self.matmul(x)
+
+    def __rmatmul__(self, x: Any) -> Any:
+        return self.rmatmul(x)
+
+    def _vector_product(self, vec: Any, transposed: bool, column_shape: Any) -> Any:
+        x = self._input(vec)
+        length = self.shape[0] if transposed else self.shape[1]
+        if x.shape not in ((length,), column_shape(length)):
+            raise self._mismatch(x, f"({length},) or {column_shape(length)}")
+        out = self._apply(x.reshape(-1, 1), transposed=transposed, single=True)
+        return out[:, 0] if x.ndim == 1 else out.reshape(column_shape(len(out)))
+
+    def _input(self, x: Any) -> Any:
+        if isinstance(x, ArrayLike):
+            x = x.get_matrix()
+        return numeric_array(x, "input", self.backend)
+
+    def _mismatch(self, x: Any, allowed: str) -> ShapeError:
+        return ShapeError(
+            f"Dimension mismatch: input of shape {tuple(x.shape)} for a core of shape "
+            f"{tuple(self.shape)}; allowed is {allowed}"
+        )
+
+    # -- NumPy -------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        matrix = self.backend.to_host(self.get_matrix())
+        return matrix if dtype is None else matrix.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """``np.matmul`` is analog; every other function sees the matrix that is read back."""
+        if ufunc is np.matmul and method == "__call__" and not kwargs:
+            left, right = inputs
+            return left @ right if isinstance(left, ArrayLike) else right.__rmatmul__(left)
+        return getattr(ufunc, method)(*_read_back(inputs), **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """``np.dot`` is analog; every other function sees the matrix that is read back."""
+        if func is np.dot and len(args) == 2 and not kwargs:
+            left, right = args
+            return left.dot(right) if isinstance(left, ArrayLike) else right.rdot(left)
+        return func(*_read_back(args), **{k: _read_back(v) for k, v in kwargs.items()})
+
+    # -- array face --------------------------------------------------------------------------
+
+    @property
+    def T(self) -> ArrayLike:
+        """The transpose: a view of the same physical array, driven from its other side."""
+        return self.transpose()
+
+    def transpose(self) -> ArrayLike:
+        """The transpose: a view of the same physical array, driven from its other side."""
+        from simulator.views import TransposedCore
+
+        return TransposedCore(self) if self.ndim == 2 else self
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a single weight")
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> ArrayLike:
+        from simulator.views import select
+
+        return select(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        from simulator.views import select
+
+        view = select(self, key)
+        rows, cols = view._grid_shape()
+        shape = view.shape
+        value = numeric_array(value, "weights", self.backend)
+        try:
+            block = self.backend.xp.broadcast_to(value, shape).reshape(rows, cols)
+        except ValueError:
+            raise ShapeError(
+                f"weights of shape {tuple(value.shape)} do not fit the block of shape {shape}"
+            ) from None
+        view._assign(range(rows), range(cols), block)
+
+    def _grid_shape(self) -> tuple[int, int]:
+        """Rows and columns, also of a view with fewer than two dimensions."""
+        rows, cols = self.shape
+        return rows, cols
+
+
+def _read_back(value: Any) -> Any:
+    if isinstance(value, ArrayLike):
+        return np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_read_back(v) for v in value)
+    return value

@@ -1,0 +1,95 @@
+"""Named random streams: every draw is a function of seed, stream, purpose and position.
+
+A position has four coordinates of 32 bits: ``minor`` (a column: four neighbours share one Philox
+block), ``major`` (a row or a tile), ``event`` (the number of the programming or of the vector) and
+``slot`` (which digit, slice and side).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from simulator.backend.device import Backend
+from simulator.kernels import philox
+
+WORD_BITS = 32
+LANES = 4
+
+
+class Purpose(IntEnum):
+    """What a draw is for; each purpose has its own key."""
+
+    FABRICATION = 1
+    PROGRAMMING = 2
+    READ_NOISE = 3
+    ROUNDING = 4
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Random numbers of one purpose of one core."""
+
+    backend: Backend
+    key: tuple[int, int]
+
+    @classmethod
+    def open(cls, backend: Backend, seed: int, stream: int, purpose: Purpose) -> Stream:
+        """The stream of ``purpose`` for a 64-bit ``seed`` and a 64-bit ``stream`` number."""
+        counter = tuple(
+            np.uint64(number >> shift & philox.WORD)
+            for number in (seed, stream)
+            for shift in (0, WORD_BITS)
+        )
+        words = philox.philox4x32(np, counter, (int(purpose), 0))  # type: ignore[arg-type]
+        return cls(backend, (int(words[0]), int(words[1])))
+
+    def normal(self, minor: range, major: Any, event: Any, slot: Any) -> Any:
+        """Standard normals of shape ``(*broadcast(major, event, slot), len(minor))``."""
+        return self._draw(self.backend.kernels.normals, minor, major, event, slot)
+
+    def uniform(self, minor: range, major: Any, event: Any, slot: Any) -> Any:
+        """Uniforms in (0, 1) of shape ``(*broadcast(major, event, slot), len(minor))``."""
+        return self._draw(self.backend.kernels.uniforms, minor, major, event, slot)
+
+    def _draw(self, kernel: Any, minor: range, major: Any, event: Any, slot: Any) -> Any:
+        xp = self.backend.xp
+        first, last = min(minor), max(minor)
+        blocks = xp.arange(first // LANES, last // LANES + 1)
+        major, event, slot = (xp.asarray(v)[..., None] for v in (major, event, slot))
+        # Vectors are numbered beyond 32 bits: the high part shares a word with the slot.
+        counter = (blocks, major, event & philox.WORD, slot | (event >> WORD_BITS) << 16)
+        values = kernel(counter, self.key)
+        flat = values.reshape(*values.shape[:-2], -1)
+        start = first // LANES * LANES
+        picked = range(minor[0] - start, minor[-1] - start + minor.step, minor.step)
+        stop = picked.stop if picked.stop >= 0 else None
+        return flat[..., picked.start : stop : picked.step]
+
+
+@dataclass
+class RandomSource:
+    """All random streams of one core.
+
+    Without a ``seed``, 64 bits are taken from NumPy's global state at the first draw: so
+    ``np.random.seed`` repeats a script, and a core that draws nothing leaves that state alone.
+    """
+
+    backend: Backend
+    seed: int | None
+    stream: int = 0
+
+    def __post_init__(self) -> None:
+        self._open: dict[Purpose, Stream] = {}
+
+    def __call__(self, purpose: Purpose) -> Stream:
+        """The stream of ``purpose``."""
+        if purpose not in self._open:
+            if self.seed is None:
+                # The global state on purpose, see above.
+                self.seed = int.from_bytes(np.random.bytes(8), "little")  # noqa: NPY002
+            self._open[purpose] = Stream.open(self.backend, self.seed, self.stream, purpose)
+        return self._open[purpose]

@@ -1,0 +1,89 @@
+"""Digital-to-analog converters: what voltage an input becomes.
+
+Voltages are in units of the full-scale read voltage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator import registry
+from simulator.errors import ModelError
+from simulator.schema import parameter
+
+
+@dataclass(frozen=True)
+class DAC:
+    """Base of all DAC models. ``bits`` = 0 means no quantisation."""
+
+    bits: int = parameter(0, type=int, low=0, high=24, doc="resolution; 0 = ideal", unit="bit")
+    signed: bool = parameter(True, type=bool, doc="both polarities")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        registry.register("dac", cls)
+
+    @property
+    def is_ideal(self) -> bool:
+        """True where inputs pass unchanged, without any limit."""
+        return self.bits == 0
+
+    @property
+    def magnitude_bits(self) -> int:
+        """Bits of an input's magnitude, for input bit slicing; ModelError where undefined."""
+        raise ModelError(
+            f"xbar.dac.*.input_bitslicing is True, but the DAC model {type(self).__name__} with "
+            f"bits = {self.bits} and signed = {self.signed} has no digits to slice; use "
+            "SignMagnitudeDAC, or QuantizerDAC with signed = False, and bits > 0"
+        )
+
+    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+        """Voltages on the converter's grid between ``low`` and ``high``; same shape."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class IdealDAC(DAC):
+    """A DAC without quantisation and without limits; ``bits`` is ignored."""
+
+    @property
+    def is_ideal(self) -> bool:
+        """Always True."""
+        return True
+
+    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+        """The voltages themselves."""
+        return volts
+
+
+@dataclass(frozen=True)
+class QuantizerDAC(DAC):
+    """``2**bits`` equidistant levels from the lowest to the highest input."""
+
+    @property
+    def magnitude_bits(self) -> int:
+        """``bits`` for unsigned inputs; signed levels have no separate magnitude."""
+        return super().magnitude_bits if self.signed or not self.bits else self.bits
+
+    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+        """The nearest level between ``low`` and ``high``."""
+        return kernels.quantize(volts, low, high, 2**self.bits - 1)
+
+
+@dataclass(frozen=True)
+class SignMagnitudeDAC(DAC):
+    """A sign bit and ``2**(bits-1)`` magnitudes from zero to full scale; zero is exact."""
+
+    def __post_init__(self) -> None:
+        if self.bits == 1:
+            raise ModelError("SignMagnitudeDAC: bits = 1 leaves no magnitude; use 0 or at least 2")
+
+    @property
+    def magnitude_bits(self) -> int:
+        """All bits but the sign."""
+        return self.bits - 1 if self.bits else super().magnitude_bits
+
+    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+        """The nearest level between minus and plus full scale."""
+        return kernels.quantize_magnitude(volts, 1.0, 2 ** (self.bits - 1) - 1)

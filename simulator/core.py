@@ -1,0 +1,395 @@
+"""AnalogCore: a matrix held as conductances, with the face of a NumPy array and no physics."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from simulator.arraylike import ArrayLike, numeric_array, require_finite
+from simulator.backend import Backend, RandomSource, select_backend
+from simulator.complexes import (
+    collapse_matrix,
+    collapse_outputs,
+    expand_block,
+    expand_inputs,
+    expand_matrix,
+)
+from simulator.dtypes import compute_dtype, output_dtype, store_as
+from simulator.errors import InputError, OhmCoreWarning, ParameterError, ShapeError
+from simulator.hardware import build_hardware, snapshots
+from simulator.mapping import WeightScaling, symmetric_limit
+from simulator.parameters import CrossSimParameters
+from simulator.parameters.core_parameters import BalancedCoreStyle, CoreStyle
+from simulator.partition import Axis, Grid, matrix_axes
+from simulator.parts import ArrayPart
+from simulator.recorder import Recorder
+from simulator.stack import State, TileStack
+
+log = logging.getLogger(__name__)
+
+
+class AnalogCore(ArrayLike):
+    """A matrix on resistive crossbar arrays that multiplies like a NumPy array.
+
+    Args:
+        matrix: array of shape (m, n), real, or complex where the parameters say so.
+        params: the hardware; or a list of one per array, row by row, for a matrix that needs
+            several. They are copied: later changes of the tree do not reach the core.
+        empty_matrix: leave the arrays unprogrammed.
+        stream: number that tells cores of the same ``simulation.seed`` apart.
+
+    Raises:
+        ParameterError: parameters that contradict each other, or a wrong number of them.
+        ModelError: a model that is named but does not exist.
+        ShapeError, InputError: a matrix that is not two-dimensional, numeric and finite.
+    """
+
+    shape: tuple[int, int]
+    ndim = 2
+    rslice = None
+    cslice = None
+
+    def __init__(
+        self,
+        matrix: Any,
+        params: CrossSimParameters | list[CrossSimParameters],
+        empty_matrix: bool = False,
+        *,
+        stream: int = 0,
+    ) -> None:
+        several = isinstance(params, (list, tuple))
+        trees = snapshots(params)
+        self.params = trees[0]
+        simulation, core = self.params.simulation, self.params.core
+        self._backend = select_backend(simulation.useGPU, simulation.gpu_id)
+        self._random = RandomSource(self._backend, simulation.seed, stream)
+        self._dtype: Any = None
+        self._programmings = 0
+        self._vectors = 0
+        self._fast: tuple[Any, Any, int] | None = None
+        matrix = self._checked(matrix)
+        self.complex_valued = bool(core.complex_matrix or core.complex_input)
+        self.shape = matrix.shape
+        if self.complex_valued and min(matrix.shape) < 2:
+            raise ShapeError(
+                f"a complex core needs at least 2 rows and columns, got {matrix.shape}"
+            )
+        expansion = 2 if self.complex_valued else 1
+        self.nrow, self.ncol = (length * expansion for length in matrix.shape)
+        self._rows, self._cols = matrix_axes(self.nrow, self.ncol, core)
+        self._stacks = self._make_stacks(trees, several)
+        if not empty_matrix:
+            self.set_matrix(matrix)
+
+    def _make_stacks(self, trees: list[CrossSimParameters], several: bool) -> list[TileStack]:
+        """One stack for all tiles; or one for each where every array has its own parameters."""
+        if several and self.Ncores == 1:
+            raise ParameterError("params is a list, but the matrix fits one array; give one object")
+        if several and len(trees) != self.Ncores:
+            raise ParameterError(
+                f"params is a list of {len(trees)}; the matrix needs {self.Ncores} arrays"
+            )
+        if all(tree == trees[0] for tree in trees):
+            grids, trees = [Grid(self._rows, self._cols)], trees[:1]
+        else:
+            grids = [
+                Grid(Axis((row_end - row,), row), Axis((col_end - col,), col))
+                for row, row_end in self._rows.bounds
+                for col, col_end in self._cols.bounds
+            ]
+        return [
+            TileStack(self._backend, build_hardware(tree), grid, self._random)
+            for tree, grid in zip(trees, grids, strict=True)
+        ]
+
+    # -- programming -------------------------------------------------------------------------
+
+    def set_matrix(
+        self, matrix: Any, verbose: bool = False, error_mask: tuple[slice, slice] | None = None
+    ) -> None:
+        """Program ``matrix``, of the core's shape; if this fails, the core stays as it was.
+
+        ``error_mask`` = (rows, columns) programs only those cells and leaves all others.
+        ``verbose`` logs the range of the matrix.
+        """
+        matrix = self._checked(matrix)
+        if matrix.shape != self.shape:
+            raise ShapeError(f"matrix of shape {matrix.shape} for a core of shape {self.shape}")
+        if verbose:
+            log.info("programming a matrix between %s and %s", matrix.min(), matrix.max())
+        if error_mask is not None:
+            self[error_mask] = matrix[error_mask]
+            return
+        self._warn_two_sided(matrix.dtype)
+        xp = self._backend.xp
+        weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
+        scaling = self._weight_scaling(weights)
+        event = self._programmings + 1
+        states = []
+        for stack in self._stacks:
+            states.append(stack.programmed(weights[stack.grid.slices], scaling, event))
+        self._store(states, scaling, event)
+        self._dtype = matrix.dtype
+
+    def _assign(self, rows: range, cols: range, value: Any) -> None:
+        require_finite(value, "weights", self._backend)
+        if (len(rows), len(cols)) == self.shape:
+            matrix = self._backend.xp.empty(self.shape, dtype=value.dtype)
+            matrix[np.ix_(rows, cols)] = value
+            self.set_matrix(matrix)
+            return
+        if self._dtype is None:
+            raise InputError("a part of an unprogrammed core; program the whole matrix first")
+        self._refuse_complex(value)
+        self._warn_range(value)
+        event = self._programmings + 1
+        states = [stack.held for stack in self._stacks]
+        blocks = [(rows, cols, value)]
+        if self.complex_valued:
+            blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
+        for block in blocks:
+            for i, stack in enumerate(self._stacks):
+                states[i] = stack.reprogrammed(states[i], *block, event)
+        scaling = self._stacks[0].scaling
+        assert scaling is not None
+        self._store(states, scaling, event)
+
+    def _store(self, states: list[State], scaling: WeightScaling, event: int) -> None:
+        for stack, state in zip(self._stacks, states, strict=True):
+            stack.store(state, scaling)
+        self._programmings, self._fast = event, None
+
+    def _checked(self, matrix: Any) -> Any:
+        matrix = numeric_array(matrix, "matrix", self._backend)
+        if matrix.ndim != 2 or matrix.size == 0:
+            raise ShapeError(
+                f"matrix of shape {matrix.shape}; needed are two dimensions, not empty"
+            )
+        require_finite(matrix, "matrix", self._backend)
+        self._refuse_complex(matrix)
+        return matrix
+
+    def _refuse_complex(self, matrix: Any) -> None:
+        core = self.params.core
+        if matrix.dtype.kind == "c" and not (core.complex_matrix or core.complex_input):
+            raise InputError(
+                "the matrix is complex; set core.complex_matrix = True in the parameters"
+            )
+
+    def _weight_scaling(self, weights: Any) -> WeightScaling:
+        limits = self.params.core.mapping.weights
+        if not limits.percentile:
+            # The tree was validated: one of the two ways to give a range is there.
+            assert limits.min is not None
+            assert limits.max is not None
+            return WeightScaling(limits.min, limits.max, limits.clipping)
+        limit = symmetric_limit(weights, limits.percentile, self._backend.xp)
+        return WeightScaling(-limit, limit, limits.clipping)
+
+    def _warn_two_sided(self, dtype: Any) -> None:
+        core, cell_bits = self.params.core, self.params.xbar.device.cell_bits
+        two_sided = core.balanced.style == BalancedCoreStyle.TWO_SIDED
+        if core.style == CoreStyle.BALANCED and two_sided and cell_bits > 0 and dtype != np.int8:
+            warnings.warn(
+                "core.balanced.style is TWO_SIDED with xbar.device.cell_bits > 0: no pair of "
+                "levels stands for the weight zero",
+                OhmCoreWarning,
+                stacklevel=4,
+            )
+
+    def _warn_range(self, value: Any) -> None:
+        parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
+        outside = any(bool((p < self.min).any() or (p > self.max).any()) for p in parts)
+        if outside:
+            warnings.warn(
+                f"weights outside the programmed range [{self.min:g}, {self.max:g}] of the core; "
+                "program the whole matrix to change the range",
+                OhmCoreWarning,
+                stacklevel=4,
+            )
+
+    # -- reading back ------------------------------------------------------------------------
+
+    def get_matrix(self) -> Any:
+        """The matrix the cells hold, (m, n), in the dtype of the programmed matrix.
+
+        It contains clipping, quantisation and programming errors; no read noise, no converters.
+        Of a complex core the left half of the arrays is read. Raises InputError before the first
+        programming.
+        """
+        if self._dtype is None:
+            raise InputError("the core has not been programmed")
+        full = self._backend.xp.empty((self.nrow, self.ncol))
+        for stack in self._stacks:
+            full[stack.grid.slices] = stack.weights()
+        if not self.complex_valued:
+            return store_as(full, self._dtype, self._backend.xp)
+        return collapse_matrix(full).astype(np.result_type(self._dtype, np.complex64))
+
+    # -- multiplying -------------------------------------------------------------------------
+
+    def __matmul__(self, x: Any) -> Any:
+        # A core whose whole path is one matrix needs a few microseconds: one product, and a look
+        # at one output. A NaN or infinity in an input reaches every output.
+        if self._fast is not None:
+            weights, dtype, length = self._fast
+            fits = type(x) is type(weights) and x.dtype == dtype and 0 < x.ndim < 3
+            if fits and x.shape[0] == length:
+                y = weights @ x
+                first = y[0]
+                if math.isfinite(first) if x.ndim == 1 else self._backend.xp.isfinite(first).all():
+                    return y
+        return self.matmul(x)
+
+    def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
+        require_finite(inputs, "input", self._backend)
+        if self._dtype is None:
+            raise InputError("the core has not been programmed")
+        option = self.params.core.output_dtype
+        dtype = output_dtype(option, self._dtype, inputs.dtype, self.complex_valued)
+        compute = compute_dtype(self._dtype, inputs.dtype)
+        if self.complex_valued:
+            out = self._apply_complex(inputs, compute, transposed, single)
+        elif inputs.dtype.kind == "c":
+            # Real and imaginary parts are applied one after the other.
+            re = self._apply_real(inputs.real.astype(compute), transposed)
+            out = re + 1j * self._apply_real(inputs.imag.astype(compute), transposed)
+        else:
+            out = self._apply_real(inputs.astype(compute, copy=False), transposed)
+            if not transposed and dtype == compute:
+                self._keep_fast(dtype)
+        return store_as(out, dtype, self._backend.xp)
+
+    def _apply_complex(self, inputs: Any, compute: Any, transposed: bool, single: bool) -> Any:
+        """Drive real and imaginary parts together on the expanded array."""
+        lines = expand_inputs(inputs, transposed, single, self._backend.xp)
+        outputs = self._apply_real(lines.astype(compute, copy=False), transposed)
+        return collapse_outputs(outputs, transposed, single)
+
+    def _apply_real(self, inputs: Any, transposed: bool) -> Any:
+        paths = [stack.path(transposed) for stack in self._stacks]
+        scaling = paths[0].line.scaling(inputs, self._backend)
+        vectors = self._number(inputs.shape[1], any(path.draws for path in paths))
+        if len(paths) == 1:
+            return paths[0].multiply(inputs, scaling, vectors)
+        lines = self.ncol if transposed else self.nrow
+        out = self._backend.xp.zeros((lines, inputs.shape[1]), dtype=inputs.dtype)
+        for path in paths:
+            driven, read = path.direction.inputs.slice, path.direction.outputs.slice
+            out[read] += path.multiply(inputs[driven], scaling, vectors)
+        return out
+
+    def _number(self, count: int, random: bool) -> Any:
+        """Numbers of the next ``count`` vectors; they name what is drawn for each."""
+        first = self._vectors
+        if random:
+            self._vectors += count
+        return self._backend.xp.arange(first, first + count)
+
+    def _keep_fast(self, dtype: Any) -> None:
+        """Remember the merged matrix where nothing else is left of the path."""
+        path = self._stacks[0].path(False)
+        if len(self._stacks) == 1 and path.is_one_matrix and not path.draws:
+            self._fast = path.merged_matrix(dtype)[0], dtype, self.ncol
+
+    # -- face --------------------------------------------------------------------------------
+
+    @property
+    def backend(self) -> Backend:
+        """Where this core computes."""
+        return self._backend
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype of the programmed matrix; None before the first programming."""
+        return self._dtype
+
+    @property
+    def Ncores(self) -> int:
+        """Number of arrays the matrix is cut into."""
+        return self.num_cores_row * self.num_cores_col
+
+    @property
+    def num_cores_row(self) -> int:
+        """Number of parts the matrix rows are cut into."""
+        return len(self._rows.sizes)
+
+    @property
+    def num_cores_col(self) -> int:
+        """Number of parts the matrix columns are cut into."""
+        return len(self._cols.sizes)
+
+    @property
+    def NrowsVec(self) -> list[int]:
+        """Rows of every part."""
+        return list(self._rows.sizes)
+
+    @property
+    def NcolsVec(self) -> list[int]:
+        """Columns of every part."""
+        return list(self._cols.sizes)
+
+    @property
+    def row_partition_bounds(self) -> list[tuple[int, int, int]]:
+        """(part, first row, end) of every part."""
+        return [(i, *bounds) for i, bounds in enumerate(self._rows.bounds)]
+
+    @property
+    def col_partition_bounds(self) -> list[tuple[int, int, int]]:
+        """(part, first column, end) of every part."""
+        return [(i, *bounds) for i, bounds in enumerate(self._cols.bounds)]
+
+    @property
+    def min(self) -> float | None:
+        """Lowest weight of the programmed range; None before the first programming."""
+        scaling = self._stacks[0].scaling
+        return None if scaling is None else scaling.low
+
+    @property
+    def max(self) -> float | None:
+        """Highest weight of the programmed range; None before the first programming."""
+        scaling = self._stacks[0].scaling
+        return None if scaling is None else scaling.high
+
+    @property
+    def weight_clipping(self) -> bool:
+        """Whether weights are clipped to the range before programming."""
+        return self.params.core.mapping.weights.clipping
+
+    @property
+    def fast_matmul(self) -> bool:
+        """False where the parameters ask for every stage on its own."""
+        return self.params.simulation.fast_matmul
+
+    @property
+    def cores(self) -> list[list[ArrayPart]]:
+        """The physical arrays, ``cores[row part][column part]``."""
+        grid = []
+        for r, (row, row_end) in enumerate(self._rows.bounds):
+            line = []
+            for c, (col, col_end) in enumerate(self._cols.bounds):
+                index = 0 if len(self._stacks) == 1 else r * self.num_cores_col + c
+                stack = self._stacks[index]
+                top, left = stack.grid.rows.start, stack.grid.cols.start
+                rows, cols = slice(row - top, row_end - top), slice(col - left, col_end - left)
+                line.append(ArrayPart(stack, rows, cols, self.params))
+            grid.append(line)
+        return grid
+
+    def recorders(self, transposed: bool) -> list[Recorder]:
+        """What was recorded at the ADCs of one direction, for each stack of tiles."""
+        return [s.recorders[transposed] for s in self._stacks if transposed in s.recorders]
+
+    def __repr__(self) -> str:
+        arrays = f"{self.num_cores_row}x{self.num_cores_col}"
+        return (
+            f"AnalogCore(shape={self.shape}, dtype={self._dtype}, "
+            f"style={self.params.core.style.name}, arrays={arrays})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fast": None}

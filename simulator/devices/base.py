@@ -1,0 +1,149 @@
+"""What a device model has to say, in siemens.
+
+To add a device, derive from :class:`Device`, declare its parameters as fields, and override
+``programming_sigma`` or ``read_sigma``; mean shifts and other distributions are optional::
+
+    @dataclass(frozen=True)
+    class MyCell(Device):
+        spread: float = parameter(1e-6, low=0, unit="S", doc="standard deviation of programming")
+
+        def programming_sigma(self, siemens, cell):
+            return self.spread + 0 * siemens
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from simulator import registry
+
+SQRT_TWELVE = 3.4641016151377544
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The electrical frame of every cell of an array."""
+
+    Gmin: float
+    Gmax: float
+    Vread: float = 0.1
+    clip: bool = False
+
+    @property
+    def low(self) -> float:
+        """Lowest conductance an error can lead to, in siemens."""
+        return self.Gmin if self.clip else 0.0
+
+    @property
+    def high(self) -> float | None:
+        """Highest conductance an error can lead to, in siemens; None without a bound."""
+        return self.Gmax if self.clip else None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random numbers for a block of cells, one for each; drawn only when asked for."""
+
+    normals: Callable[[], Any]
+    uniforms: Callable[[], Any]
+
+    def normal(self) -> Any:
+        """Standard normals, in the shape of the cells."""
+        return self.normals()
+
+    def uniform(self) -> Any:
+        """Uniforms in (0, 1), in the shape of the cells."""
+        return self.uniforms()
+
+    def standard(self, distribution: str) -> Any:
+        """Zero mean and unit variance: ``"normal"`` or ``"uniform"``."""
+        if distribution == "normal":
+            return self.normal()
+        return (self.uniform() - 0.5) * SQRT_TWELVE
+
+
+@dataclass(frozen=True)
+class Device:
+    """Base of all device models.
+
+    A subclass describes programming, reading or both by the mean and the standard deviation of a
+    cell's conductance; arguments and results are arrays in siemens, one entry per cell, whose
+    module (NumPy or CuPy) the model must keep. A model whose law is not ``mean + sigma * draw``
+    overrides ``programmed`` or ``read`` itself.
+    """
+
+    distribution: ClassVar[Literal["normal", "uniform"]] = "normal"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__name__.startswith("_"):
+            registry.register("device", cls)
+
+    @property
+    def is_ideal(self) -> bool:
+        """True where the parameters leave every cell as it was asked for."""
+        return False
+
+    def programming_mean(self, siemens: Any, cell: Cell) -> Any:
+        """Mean conductance after programming to ``siemens``."""
+        return siemens
+
+    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Standard deviation after programming to ``siemens``."""
+        raise NotImplementedError
+
+    def read_mean(self, siemens: Any, cell: Cell) -> Any:
+        """Mean conductance in one read of a cell at ``siemens``."""
+        return siemens
+
+    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Standard deviation from read to read of a cell at ``siemens``."""
+        raise NotImplementedError
+
+    def programmed(self, siemens: Any, cell: Cell, draw: Draw) -> Any:
+        """Conductances after programming, before the limits of the cell."""
+        sigma = self.programming_sigma(siemens, cell)
+        return self.programming_mean(siemens, cell) + sigma * draw.standard(self.distribution)
+
+    def read(self, siemens: Any, cell: Cell, draw: Draw) -> Any:
+        """Conductances in one read, before the limits of the cell."""
+        sigma = self.read_sigma(siemens, cell)
+        return self.read_mean(siemens, cell) + sigma * draw.standard(self.distribution)
+
+    @classmethod
+    def has_moments(cls, effect: Literal["programming", "read"]) -> bool:
+        """True where mean and sigma describe ``effect`` completely."""
+        law, sigma = {
+            "programming": (cls.programmed, cls.programming_sigma),
+            "read": (cls.read, cls.read_sigma),
+        }[effect]
+        base_law = Device.programmed if effect == "programming" else Device.read
+        base_sigma = Device.programming_sigma if effect == "programming" else Device.read_sigma
+        return law is base_law and sigma is not base_sigma
+
+    @classmethod
+    def models(cls, effect: Literal["programming", "read"]) -> bool:
+        """True where the class says anything about ``effect``."""
+        base_law = Device.programmed if effect == "programming" else Device.read
+        law = cls.programmed if effect == "programming" else cls.read
+        return cls.has_moments(effect) or law is not base_law
+
+
+@dataclass(frozen=True)
+class IdealDevice(Device):
+    """A cell that is and stays what was asked for."""
+
+    @property
+    def is_ideal(self) -> bool:
+        """Always True."""
+        return True
+
+    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Zero."""
+        return 0.0 * siemens
+
+    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Zero."""
+        return 0.0 * siemens

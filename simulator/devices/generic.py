@@ -1,0 +1,94 @@
+"""Generic error models: a distribution times a dependence on the conductance.
+
+The spread is the same for programming and for reading. ``magnitude`` is in units of Gmax
+(independent), of the conductance itself (proportional), or of Gmax squared over the conductance
+(inverse). For the normal models it is the standard deviation, for the uniform ones the full width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from simulator.devices.base import SQRT_TWELVE, Cell, Device
+from simulator.schema import parameter
+
+
+@dataclass(frozen=True)
+class _GenericDevice(Device):
+    """An error of zero mean whose spread is ``magnitude * scale(G)``."""
+
+    magnitude: float = parameter(0.0, low=0, doc="spread, in the units of the model")
+
+    @property
+    def is_ideal(self) -> bool:
+        """True at magnitude zero."""
+        return self.magnitude == 0
+
+    def scale(self, siemens: Any, cell: Cell) -> Any:
+        """Spread in siemens at magnitude 1."""
+        raise NotImplementedError
+
+    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Standard deviation in siemens."""
+        per_width = 1.0 if self.distribution == "normal" else 1.0 / SQRT_TWELVE
+        return self.magnitude * per_width * self.scale(siemens, cell)
+
+    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Standard deviation in siemens."""
+        return self.programming_sigma(siemens, cell)
+
+
+class _Independent:
+    def scale(self, siemens: Any, cell: Cell) -> Any:
+        """The same for every state: Gmax."""
+        return cell.Gmax + 0.0 * siemens
+
+
+class _Proportional:
+    def scale(self, siemens: Any, cell: Cell) -> Any:
+        """Proportional to the conductance."""
+        return siemens
+
+
+class _InverseProportional:
+    def scale(self, siemens: Any, cell: Cell) -> Any:
+        """Inversely proportional to the conductance; none for a cell that does not conduct."""
+        conducting = siemens > 0
+        return conducting * cell.Gmax**2 / (siemens + (1 - conducting) * cell.Gmax)
+
+
+@dataclass(frozen=True)
+class NormalIndependentDevice(_Independent, _GenericDevice):
+    """Normal error with the standard deviation ``magnitude * Gmax``."""
+
+
+@dataclass(frozen=True)
+class NormalProportionalDevice(_Proportional, _GenericDevice):
+    """Normal error with the standard deviation ``magnitude * G``."""
+
+
+@dataclass(frozen=True)
+class NormalInverseProportionalDevice(_InverseProportional, _GenericDevice):
+    """Normal error with the standard deviation ``magnitude * Gmax**2 / G``."""
+
+
+@dataclass(frozen=True)
+class UniformIndependentDevice(_Independent, _GenericDevice):
+    """Uniform error of full width ``magnitude * Gmax``."""
+
+    distribution: ClassVar[Literal["normal", "uniform"]] = "uniform"
+
+
+@dataclass(frozen=True)
+class UniformProportionalDevice(_Proportional, _GenericDevice):
+    """Uniform error of full width ``magnitude * G``."""
+
+    distribution: ClassVar[Literal["normal", "uniform"]] = "uniform"
+
+
+@dataclass(frozen=True)
+class UniformInverseProportionalDevice(_InverseProportional, _GenericDevice):
+    """Uniform error of full width ``magnitude * Gmax**2 / G``."""
+
+    distribution: ClassVar[Literal["normal", "uniform"]] = "uniform"

@@ -1,0 +1,48 @@
+"""Which dtype a product is computed in, and which it is returned in."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from simulator.parameters.core_parameters import OutputDType
+
+
+def real_of(dtype: Any) -> np.dtype:
+    """The real dtype of a complex one; others unchanged."""
+    dtype = np.dtype(dtype)
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def compute_dtype(matrix: Any, inputs: Any) -> np.dtype:
+    """float32 or float64: what both promote to, and at least enough for exact integers."""
+    floats = [np.promote_types(real_of(dtype), np.float16) for dtype in (matrix, inputs)]
+    promoted = np.promote_types(*floats)
+    return np.dtype(np.float32) if promoted.itemsize <= 4 else np.dtype(np.float64)
+
+
+def output_dtype(option: OutputDType, matrix: Any, inputs: Any, complex_valued: bool) -> np.dtype:
+    """Dtype of results for ``core.output_dtype``; complex where the numbers are."""
+    if option == OutputDType.NATIVE:
+        dtype = np.promote_types(matrix, inputs)
+    elif option == OutputDType.MATRIX:
+        dtype = np.dtype(matrix)
+    elif option == OutputDType.INPUT:
+        dtype = np.dtype(inputs)
+    else:
+        dtype = np.dtype(option.name.lower())
+    is_complex = complex_valued or np.dtype(inputs).kind == "c"
+    if is_complex and dtype.kind != "c":
+        dtype = np.promote_types(dtype, np.complex64)
+    return dtype
+
+
+def store_as(values: Any, dtype: Any, xp: ModuleType) -> Any:
+    """``values`` in ``dtype``; integers are rounded half to even and wrap as in NumPy."""
+    if dtype.kind in "iu" and values.dtype.kind == "f":
+        return xp.rint(values).astype(np.int64).astype(dtype)
+    if dtype.kind == "b":
+        return xp.rint(values) != 0
+    return values.astype(dtype, copy=False)

@@ -1,0 +1,74 @@
+"""Exceptions and warnings of OhmCore, and the words they use.
+
+Every exception derives from :class:`OhmCoreError` and from the built-in exception that fits, so
+``except ValueError`` keeps working. Messages say where (parameter path, argument or file), what
+was given, what is allowed and, for names, which existing name is nearest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable
+
+
+class OhmCoreError(Exception):
+    """Base class of every exception that OhmCore raises on purpose."""
+
+
+class ParameterError(OhmCoreError, ValueError):
+    """A parameter has a wrong type, a wrong value, or contradicts another parameter."""
+
+
+class UnknownParameterError(ParameterError, KeyError):
+    """A parameter name that does not exist; also a :class:`KeyError`."""
+
+    __str__ = Exception.__str__
+
+
+class ShapeError(OhmCoreError, ValueError):
+    """An array has the wrong number of dimensions or the wrong size."""
+
+
+class InputError(OhmCoreError, ValueError):
+    """An array or argument has values that cannot be computed with, such as NaN."""
+
+
+class ModelError(ParameterError):
+    """A device, converter or circuit model is unknown or unfit for what is asked of it."""
+
+
+class FileFormatError(OhmCoreError, ValueError):
+    """A file cannot be read; the message names the file and, where there is one, the line."""
+
+
+class NotSupportedError(OhmCoreError, NotImplementedError):
+    """The request is meaningful, but this combination is not implemented."""
+
+
+class OhmCoreWarning(RuntimeWarning):
+    """Something works but is probably not what was meant."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a hint such as ``" Did you mean 'cell_bits'?"``, or ``""`` if nothing is close.
+
+    The comparison ignores case. The hint starts with a blank so that it can follow a sentence.
+    """
+    from difflib import get_close_matches
+
+    by_lower_case = {candidate.lower(): candidate for candidate in names}
+    matches = get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower_case[matches[0]]!r}?" if matches else ""
+
+
+_warned: set[Hashable] = set()
+
+
+def warn_once(key: Hashable, message: str, stacklevel: int = 2) -> None:
+    """Issue an :class:`OhmCoreWarning` the first time that `key` is seen in this process.
+
+    `stacklevel` counts as in :func:`warnings.warn`, 1 being the caller of this function.
+    """
+    if key not in _warned:
+        _warned.add(key)
+        warnings.warn(message, OhmCoreWarning, stacklevel=stacklevel + 1)

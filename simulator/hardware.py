@@ -1,0 +1,304 @@
+"""From the parameter tree to frozen models: everything a core needs to know about its hardware.
+
+Read once, when a core is built. After that nothing of the engine looks at the tree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator import registry
+from simulator.backend import Backend
+from simulator.circuits import Circuit, IdealCircuit
+from simulator.converters import ADC, DAC, ConverterRange
+from simulator.devices import Cell, Device, IdealDevice
+from simulator.errors import ModelError, OhmCoreWarning, ParameterError
+from simulator.mapping import (
+    CellLevels,
+    CellStyle,
+    InputDigits,
+    InputScaling,
+    OneSidedPair,
+    SingleCell,
+    SlicedWeight,
+    TwoSidedPair,
+    WeightCode,
+    WholeWeight,
+    symmetric_limit,
+)
+from simulator.parameters import CrossSimParameters
+from simulator.parameters.core_parameters import (
+    BalancedCoreStyle,
+    CoreStyle,
+    OffsetCoreStyle,
+)
+from simulator.parameters.xbar_parameters import ADCRangeLimits
+
+UNIT_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Line:
+    """The converters of one direction: drivers of the input lines, readers of the output lines."""
+
+    dac: DAC
+    adc: ADC
+    digits: InputDigits | None
+    adc_per_digit: bool
+    range_option: ADCRangeLimits
+    calibrated: np.ndarray | None
+    range: ConverterRange
+    input_low: float
+    input_high: float
+    percentile: float | None
+
+    def scaling(self, inputs: Any, backend: Backend) -> InputScaling:
+        """Scaling of one call: fixed limits, or a percentile over the whole of ``inputs``."""
+        if self.percentile is None:
+            return InputScaling(self.input_low, self.input_high, self.dac.signed)
+        limit = symmetric_limit(inputs, self.percentile, backend.xp)
+        return InputScaling(-limit, limit, self.dac.signed)
+
+    def dac_limits(self, scaling: InputScaling) -> tuple[float, float]:
+        """Voltages of the lowest and the highest level of the DAC."""
+        if self.percentile is not None:
+            return (-1.0 if self.dac.signed else 0.0), 1.0
+        return scaling.encode(scaling.low), scaling.encode(scaling.high)
+
+    def adc_limits(self, inputs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Full-scale limits for tiles of so many inputs, two arrays of shape (tiles, slices)."""
+        if self.range_option == ADCRangeLimits.CALIBRATED:
+            assert self.calibrated is not None  # read with the line
+            pairs = [self.calibrated] * len(inputs)
+        elif self.range_option == ADCRangeLimits.MAX:
+            pairs = [np.atleast_2d(self.range.maximum(count)) for count in inputs]
+        else:
+            pairs = [np.atleast_2d(self.range.granular())] * len(inputs)
+        limits = np.stack(pairs)
+        return limits[..., 0], limits[..., 1]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Frozen models and choices of one core."""
+
+    style: CoreStyle
+    code: WeightCode
+    cell: Cell
+    programming: Device
+    read: Device
+    circuit: Circuit
+    mvm: Line
+    vmm: Line
+    pair_in_array: bool
+    shared_line: bool
+    column_limit: float
+    noise: str | None
+    folding: bool
+    record: bool
+    memory_limit: int
+
+
+def snapshots(params: Any) -> list[CrossSimParameters]:
+    """Checked copies of one parameter tree or of a list of them. Raises ParameterError."""
+    trees = list(params) if isinstance(params, (list, tuple)) else [params]
+    for tree in trees:
+        if not isinstance(tree, CrossSimParameters):
+            raise ParameterError(
+                f"params: got {type(tree).__name__}; allowed is CrossSimParameters or a list of it"
+            )
+    if not trees:
+        raise ParameterError("params is an empty list")
+    copies = [tree.copy() for tree in trees]
+    for tree in copies:
+        tree.validate()
+    return copies
+
+
+def build_hardware(params: CrossSimParameters) -> Hardware:
+    """The frozen models of a checked parameter tree.
+
+    Raises ModelError where a named model does not exist or cannot do what it is named for.
+    """
+    device = params.xbar.device
+    code = _weight_code(params)
+    paired = len(code.cells.merge) == 2
+    shared_line = paired and bool(params.core.balanced.interleaved_posneg)
+    pair_in_array = paired and (params.core.balanced.subtract_current_in_xbar or shared_line)
+    read = _device_model(device.read_noise, "xbar.device.read_noise", "read")
+    for effect in ("drift_error", "nonlinear_IV"):
+        _refuse_missing_effect(getattr(device, effect), f"xbar.device.{effect}")
+    return Hardware(
+        style=params.core.style,
+        code=code,
+        cell=_cell(device),
+        programming=_device_model(
+            device.programming_error, "xbar.device.programming_error", "programming"
+        ),
+        read=read,
+        circuit=_circuit(params),
+        mvm=_line(params, "mvm", code, pair_in_array),
+        vmm=_line(params, "vmm", code, pair_in_array),
+        pair_in_array=pair_in_array,
+        shared_line=shared_line,
+        column_limit=params.xbar.array.Icol_max,
+        noise=None if read.is_ideal else params.simulation.read_noise_sampling,
+        folding=not (params.simulation.disable_fast_balanced
+                     or params.simulation.disable_fast_matmul),
+        record=params.simulation.analytics.profile_adc_inputs,
+        memory_limit=params.simulation.memory_limit,
+    )  # fmt: skip
+
+
+def _weight_code(params: CrossSimParameters) -> WeightCode:
+    """The chain of mapping steps: two independent choices, digits and cells."""
+    core, device = params.core, params.xbar.device
+    sliced = core.style == CoreStyle.BITSLICED
+    style = core.bit_sliced.style if sliced else core.style
+    paired = style.name == "BALANCED"
+    digits: WholeWeight | SlicedWeight
+    if sliced:
+        digits = SlicedWeight(paired, core.weight_bits, core.bit_sliced.num_slices)
+    else:
+        digits = WholeWeight(paired, 0 if paired else device.cell_bits)
+    cells: CellStyle = SingleCell()
+    if paired:
+        two_sided = core.balanced.style == BalancedCoreStyle.TWO_SIDED and not sliced
+        cells = TwoSidedPair() if two_sided else OneSidedPair()
+    unit = not paired and core.offset.style == OffsetCoreStyle.UNIT_COLUMN_SUBTRACTION
+    code = WeightCode(digits, cells, CellLevels(device.Gmin_norm, device.cell_bits), unit)
+    if abs(code.unit_offset) > UNIT_TOLERANCE:
+        warnings.warn(
+            f"core.weight_bits is {core.weight_bits} with core.bit_sliced.num_slices = "
+            f"{core.bit_sliced.num_slices}: the unit column stands for the weight "
+            f"{code.unit_offset:g} of full scale instead of zero and shifts every product; "
+            "choose weight bits that the slices divide evenly, or DIGITAL_OFFSET",
+            OhmCoreWarning,
+            stacklevel=2,
+        )
+    return code
+
+
+def _cell(device: Any) -> Cell:
+    gmax = 1.0 / device.Rmin
+    return Cell(gmax * device.Gmin_norm, gmax, device.Vread, device.clip_conductance)
+
+
+def _model(kind: str, node: Any, path: str) -> Any:
+    """The model named by a node, with the node's values for the fields the model declares."""
+    try:
+        cls: Any = registry.resolve(kind, node.model)
+    except ModelError as error:
+        raise ModelError(f"{path}.model: {error}") from None
+    known = {field.name for field in dataclasses.fields(cls)}
+    return cls(**{k: v for k, v in node.model_values().items() if k in known})
+
+
+def _device_model(node: Any, path: str, effect: Any) -> Device:
+    if not node.enable:
+        return IdealDevice()
+    model = _model("device", node, path)
+    if not model.models(effect):
+        raise ModelError(f"{path}.model: {node.model!r} does not describe {effect} of a cell")
+    return model
+
+
+def _refuse_missing_effect(node: Any, path: str) -> None:
+    """Effects without a model in this version: ideal is fine, anything else is named."""
+    if node.enable and node.model != "IdealDevice":
+        registry_answer = ""
+        try:
+            registry.resolve("device", node.model)
+        except ModelError as error:
+            registry_answer = f": {error}"
+        raise ModelError(
+            f"{path}.model: {node.model!r} does not describe this effect{registry_answer}"
+        )
+
+
+def _circuit(params: CrossSimParameters) -> Circuit:
+    parasitics = params.xbar.array.parasitics
+    wires = (
+        parasitics.Rp_row, parasitics.Rp_col,
+        parasitics.Rp_row_terminal, parasitics.Rp_col_terminal,
+    )  # fmt: skip
+    if not parasitics.enable or not any(wires):
+        return IdealCircuit()
+    interleaved = params.core.balanced.interleaved_posneg and params.core.style != CoreStyle.OFFSET
+    name = (
+        ("Interleaved" if interleaved else "Noninterleaved")
+        + ("InputSource" if parasitics.current_from_input else "SeparateSource")
+        + "Circuit"
+    )
+    try:
+        cls: Any = registry.resolve("circuit", name)
+    except ModelError as error:
+        raise ModelError(f"xbar.array.parasitics.enable is True: {error}") from None
+    return cls(*wires)
+
+
+def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array: bool) -> Line:
+    inputs = getattr(params.core.mapping.inputs, direction)
+    adc_node = getattr(params.xbar.adc, direction)
+    dac_node = getattr(params.xbar.dac, direction)
+    adc: ADC = _model("adc", adc_node, f"xbar.adc.{direction}")
+    dac: DAC = _model("dac", dac_node, f"xbar.dac.{direction}")
+    digits = None
+    if dac_node.input_bitslicing:
+        digits = InputDigits(dac.magnitude_bits, dac_node.slice_size)
+    sliced = isinstance(code.digits, SlicedWeight)
+    paired = len(code.cells.merge) == 2
+    headroom = ConverterRange(
+        adc_bits=adc.bits,
+        dac_bits=dac.bits,
+        signed_inputs=dac.signed,
+        weight_bits=params.core.weight_bits,
+        slice_bits=code.digits.slice_bits if isinstance(code.digits, SlicedWeight) else None,
+        paired=paired,
+        bipolar=paired and in_array,
+    )
+    calibrated = None
+    if not adc.is_ideal and adc_node.adc_range_option == ADCRangeLimits.CALIBRATED:
+        calibrated = _calibrated(adc_node, f"xbar.adc.{direction}", len(code.digits.merge))
+        if sliced:
+            _warn_uneven_ranges(calibrated, f"xbar.adc.{direction}")
+    percentile = inputs.percentile
+    return Line(
+        dac=dac,
+        adc=adc,
+        digits=digits,
+        adc_per_digit=bool(adc_node.adc_per_ibit),
+        range_option=adc_node.adc_range_option,
+        calibrated=calibrated,
+        range=headroom,
+        input_low=inputs.min if percentile is None else 0.0,
+        input_high=inputs.max if percentile is None else 0.0,
+        percentile=percentile,
+    )
+
+
+def _calibrated(node: Any, path: str, slices: int) -> np.ndarray:
+    pairs = np.atleast_2d(np.asarray(node.calibrated_range, dtype=np.float64))
+    if pairs.shape != (slices, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
+        raise ParameterError(
+            f"{path}.calibrated_range is {node.calibrated_range!r}; needed are {slices} pair(s) "
+            "[min, max] with min < max, one for each weight slice"
+        )
+    return pairs
+
+
+def _warn_uneven_ranges(pairs: np.ndarray, path: str) -> None:
+    """Digital shift-and-add needs widths that differ by powers of two from slice to slice."""
+    ratios = np.log2(np.diff(pairs, axis=1)[1:] / np.diff(pairs, axis=1)[:-1])
+    if np.any(np.abs(ratios - np.rint(ratios)) > 1e-6):
+        warnings.warn(
+            f"{path}.calibrated_range: widths of neighbouring slices do not differ by powers of "
+            "two; shift-and-add hardware could not merge their codes",
+            OhmCoreWarning,
+            stacklevel=2,
+        )

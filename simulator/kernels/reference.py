@@ -1,0 +1,154 @@
+"""The plain definition of every kernel, in array code that runs on NumPy and on CuPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from simulator.kernels import philox
+
+# Philox is evaluated in pieces whose temporaries stay in the processor's cache.
+PHILOX_BLOCK = 1 << 14
+SQRT_TWO_PI = 2.5066282746310002
+SQRT_THREE = 1.7320508075688772
+
+
+def _host_normal_cdf(z: Any) -> Any:
+    """Cumulative distribution of the standard normal; SciPy is loaded when it is needed."""
+    from scipy.special import ndtr
+
+    return ndtr(z)
+
+
+@dataclass(frozen=True)
+class ReferenceKernels:
+    """Kernels over the arrays of one module ``xp`` (``numpy`` or ``cupy``)."""
+
+    xp: ModuleType
+    normal_cdf: Callable[[Any], Any] = _host_normal_cdf
+
+    def quantize(self, values: Any, low: Any, high: Any, steps: int, dither: Any = None) -> Any:
+        """Clip to [low, high] and round to the nearest of ``steps + 1`` equidistant levels.
+
+        ``low`` and ``high`` broadcast against ``values``. Halves round to the even level; with
+        ``dither`` (uniform in (0, 1), shape of ``values``) a value rounds up with a probability
+        equal to its distance from the level below.
+        """
+        xp = self.xp
+        per_step = steps / (high - low)
+        position = (xp.clip(values, low, high) - low) * per_step
+        if dither is None:
+            level = xp.rint(position)
+        else:
+            below = xp.floor(position)
+            level = below + (dither < position - below)
+        return level / per_step + low
+
+    def quantize_magnitude(self, values: Any, limit: Any, steps: int, dither: Any = None) -> Any:
+        """Clip to [-limit, limit] and round to a multiple of ``limit / steps``; zero stays zero."""
+        xp = self.xp
+        position = xp.clip(values, -limit, limit) * (steps / limit)
+        if dither is None:
+            level = xp.rint(position)
+        else:
+            below = xp.floor(position)
+            level = below + (dither < position - below)
+        return level * (limit / steps)
+
+    def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
+        """Signed base-``2**digit_bits`` digits of ``values`` in [-1, 1], least significant first.
+
+        Digit k of the integer ``rint(|v| (2**magnitude_bits - 1))``, as a fraction of the largest
+        digit and with the sign of v. Shape ``(digits, *values.shape)``.
+        """
+        xp = self.xp
+        count = -(-magnitude_bits // digit_bits)
+        base = 2**digit_bits
+        whole = xp.rint(xp.abs(values) * (2**magnitude_bits - 1))
+        sign = xp.sign(values) / (base - 1)
+        out = xp.empty((count, *values.shape), dtype=values.dtype)
+        for k in range(count):
+            rest = xp.floor(whole / base)
+            out[k] = (whole - rest * base) * sign
+            whole = rest
+        return out
+
+    def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """Four standard normals for each Philox counter, on a new last axis."""
+        return self._draw(counter, key, self._normal_block)
+
+    def uniforms(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """Four uniforms in (0, 1) for each Philox counter, on a new last axis."""
+        return self._draw(counter, key, self._uniform_block)
+
+    def _draw(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int], block: Any) -> Any:
+        xp = self.xp
+        words = xp.broadcast_arrays(*counter)
+        shape = words[0].shape
+        flat = [w.reshape(-1) for w in words]
+        out = xp.empty((flat[0].size, 4), dtype=xp.float64)
+        for start in range(0, flat[0].size, PHILOX_BLOCK):
+            part = slice(start, start + PHILOX_BLOCK)
+            block(tuple(w[part] for w in flat), key, out[part])
+        return out.reshape(*shape, 4)
+
+    def _normal_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
+        w0, w1, w2, w3 = philox.philox4x32(self.xp, counter, key)
+        out[:, 0], out[:, 1] = philox.box_muller(self.xp, w0, w1)
+        out[:, 2], out[:, 3] = philox.box_muller(self.xp, w2, w3)
+
+    def _uniform_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
+        for lane, word in enumerate(philox.philox4x32(self.xp, counter, key)):
+            out[:, lane] = philox.unit_interval(self.xp, word)
+
+    def clipped_normal(self, mean: Any, sigma: Any, low: float, high: float | None) -> Any:
+        """Mean and variance of a normal variable clipped to [low, high] (high None: unbounded).
+
+        Integrals are taken about ``mean``, so that a small spread is not lost against it.
+        """
+        xp = self.xp
+        cdf, spread = self.normal_cdf, xp.where(sigma > 0, sigma, 1.0)
+        below = low - mean
+        tail_low, edge_low = cdf(below / spread), self._bell(below / spread)
+        shift = below * tail_low + spread * edge_low
+        square = below**2 * tail_low + spread * below * edge_low
+        inside = 1.0 - tail_low
+        if high is not None:
+            above = high - mean
+            tail_high, edge_high = cdf(-above / spread), self._bell(above / spread)
+            shift = shift + above * tail_high - spread * edge_high
+            square = square + above**2 * tail_high - spread * above * edge_high
+            inside = inside - tail_high
+        square = square + spread**2 * inside
+        return self._moments(mean, sigma, low, high, shift, square)
+
+    def clipped_uniform(self, mean: Any, sigma: Any, low: float, high: float | None) -> Any:
+        """Mean and variance of a uniform variable (given std) clipped to [low, high]."""
+        xp = self.xp
+        half = xp.where(sigma > 0, sigma, 1.0) * SQRT_THREE
+        below = low - mean
+        left = xp.clip(below, -half, half)
+        mass_low = (left + half) / (2 * half)
+        right, mass_high, above = half, 0.0, 0.0
+        if high is not None:
+            above = high - mean
+            right = xp.clip(above, -half, half)
+            mass_high = (half - right) / (2 * half)
+        shift = below * mass_low + above * mass_high + (right**2 - left**2) / (4 * half)
+        square = below**2 * mass_low + above**2 * mass_high + (right**3 - left**3) / (6 * half)
+        return self._moments(mean, sigma, low, high, shift, square)
+
+    def _moments(
+        self, mean: Any, sigma: Any, low: float, high: float | None, shift: Any, square: Any
+    ) -> tuple[Any, Any]:
+        """Assemble moments about ``mean``; a cell without spread is only clipped."""
+        xp = self.xp
+        random = sigma > 0
+        fixed = xp.clip(mean, low, high)
+        variance = xp.maximum(square - shift**2, 0.0)
+        return xp.where(random, mean + shift, fixed), xp.where(random, variance, 0.0)
+
+    def _bell(self, z: Any) -> Any:
+        return self.xp.exp(-0.5 * z * z) / SQRT_TWO_PI

@@ -1,0 +1,81 @@
+"""The chain from a normalised weight to the conductances of its cells, and its linear inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from simulator.mapping.cells import CellStyle
+from simulator.mapping.digits import SlicedWeight, WholeWeight
+from simulator.mapping.levels import CellLevels
+
+
+@dataclass(frozen=True)
+class WeightCode:
+    """Digits, sides and levels of one core.
+
+    Reading is linear: ``w = sum_sd merge[s, d] * G[s, d] - zero`` with conductances in units of
+    Gmax. With ``unit_column`` every array has one more output that holds the weight zero, and is
+    subtracted from the others instead of ``zero``.
+    """
+
+    digits: WholeWeight | SlicedWeight
+    cells: CellStyle
+    levels: CellLevels
+    unit_column: bool = False
+
+    @cached_property
+    def merge(self) -> np.ndarray:
+        """Weight of each cell in w, shape (slices, sides)."""
+        per_conductance = 1.0 / (1.0 - self.levels.lowest)
+        return np.outer(self.digits.merge, self.cells.merge) * per_conductance
+
+    @cached_property
+    def zero(self) -> float:
+        """What the merged conductances of the weight zero add up to."""
+        if self.digits.signed:
+            return 0.0
+        return float(self.digits.zero + self.merge.sum() * self.levels.lowest)
+
+    @property
+    def product_gain(self) -> float:
+        """What a product is worth in units of the weights that are read back.
+
+        Single cells of few levels leave their lowest level unused. Reading back accounts for
+        that; the digital scaling of a product is that of the full conductance range, as in the
+        simulator whose results this mapping reproduces.
+        """
+        digits = self.digits
+        return 1.0 if isinstance(digits, SlicedWeight) or digits.signed else digits.span
+
+    @property
+    def unit_offset(self) -> float:
+        """Weight that a unit-column cell stands for: 0, unless uneven slices shift it."""
+        values = np.dot(self.digits.merge, self.digits.unit_values)
+        return float(values - self.digits.zero) if self.unit_column else 0.0
+
+    def encode(self, w: Any, xp: ModuleType) -> Any:
+        """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""
+        values = self.digits.encode(w, xp)
+        return self.levels.encode(self.cells.encode(values, xp), xp)
+
+    def unit(self, xp: ModuleType) -> Any:
+        """Target conductances of a unit-column cell, shape (slices, sides)."""
+        values = xp.asarray(self.digits.unit_values)
+        return self.levels.encode(self.cells.encode(values, xp), xp)
+
+    def decode(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
+        """Weights from conductances (slices, sides, ...); ``unit`` broadcasts, None without one."""
+        merge = xp.asarray(self.merge)
+        if unit is None:
+            return xp.tensordot(merge, conductances, axes=2) - self.zero
+        return xp.tensordot(merge, conductances - unit, axes=2) + self.unit_offset
+
+    def product_matrix(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
+        """Normalised weights as a product sees them; arguments as in ``decode``."""
+        offset = 0.0 if unit is None else self.unit_offset
+        return (self.decode(conductances, unit, xp) - offset) * self.product_gain

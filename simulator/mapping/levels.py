@@ -1,0 +1,29 @@
+"""Levels: the conductances a cell can be programmed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CellLevels:
+    """Cell values of [0, 1] onto ``2**cell_bits`` levels between Gmin and Gmax.
+
+    ``cell_bits`` <= 0 means continuous. Conductances are in units of Gmax.
+    """
+
+    lowest: float
+    cell_bits: int
+
+    def encode(self, values: Any, xp: ModuleType) -> Any:
+        """Conductances G / Gmax, each on the nearest level (halves to the even one)."""
+        if self.cell_bits > 0:
+            steps = 2**self.cell_bits - 1
+            values = xp.rint(values * steps) / steps
+        return self.lowest + (1.0 - self.lowest) * values
+
+    def decode(self, conductances: Any) -> Any:
+        """Cell values from conductances."""
+        return (conductances - self.lowest) / (1.0 - self.lowest)

@@ -1,0 +1,74 @@
+"""Ranges: a matrix onto [-1, 1], inputs onto the full-scale voltage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+# What an all-zero matrix or input is divided by, so that it maps to zero.
+TINY = 2.220446049250313e-16
+
+
+def symmetric_limit(values: Any, percentile: float, xp: ModuleType) -> float:
+    """The largest magnitude X of the range [-X, X] that a percentile stands for.
+
+    ``percentile`` >= 1 is a multiple of max|values|; below 1 the range covers that fraction on
+    either side: the larger magnitude of the ``100 p`` and ``100 (1 - p)`` percentiles (linear
+    interpolation). All-zero values give the smallest usable range.
+    """
+    if values.size == 0:
+        return TINY
+    if percentile >= 1:
+        limit = percentile * float(xp.max(xp.abs(values)))
+    else:
+        ends = xp.percentile(values, xp.asarray([100 * percentile, 100 - 100 * percentile]))
+        limit = float(xp.max(xp.abs(ends)))
+    return limit if limit > 0 else TINY
+
+
+@dataclass(frozen=True)
+class WeightScaling:
+    """Weights of [low, high] in units of the largest magnitude of that range."""
+
+    low: float
+    high: float
+    clipping: bool
+
+    @property
+    def limit(self) -> float:
+        """The weight that one full cell stands for."""
+        return max(abs(self.low), abs(self.high))
+
+    def encode(self, weights: Any, xp: ModuleType) -> Any:
+        """Weights as fractions of ``limit``, clipped to the range if ``clipping``; float64."""
+        weights = xp.asarray(weights, dtype=xp.float64)
+        if self.clipping:
+            weights = xp.clip(weights, self.low, self.high)
+        return weights / self.limit
+
+    def decode(self, fractions: Any) -> Any:
+        """Weights from fractions of ``limit``."""
+        return fractions * self.limit
+
+
+@dataclass(frozen=True)
+class InputScaling:
+    """Inputs of [low, high] in units of the full-scale voltage."""
+
+    low: float
+    high: float
+    signed: bool
+
+    @property
+    def gain(self) -> float:
+        """Full-scale voltages per unit of input: 2 / range if signed, else 1 / range."""
+        return (2.0 if self.signed else 1.0) / (self.high - self.low)
+
+    def encode(self, inputs: Any) -> Any:
+        """Inputs as fractions of the full-scale voltage."""
+        return inputs * self.gain
+
+    def decode(self, fractions: Any) -> Any:
+        """Inputs from fractions of the full-scale voltage."""
+        return fractions / self.gain

@@ -1,0 +1,77 @@
+"""The parameter tree: every knob of the hardware and of its simulation.
+
+`CrossSimParameters` is the root. Its ``core`` says how a matrix becomes cells, ``xbar`` what the
+devices, arrays and converters are, ``simulation`` how it is all computed.
+"""
+
+from .base_parameters import BaseParameters
+from .core_parameters import (
+    BalancedCoreParameters,
+    BalancedCoreStyle,
+    BitSlicedCoreParameters,
+    BitSlicedCoreStyle,
+    CoreMappingParameters,
+    CoreParameters,
+    CoreStyle,
+    MappingParameters,
+    MatmulParameters,
+    OffsetCoreParameters,
+    OffsetCoreStyle,
+    OutputDType,
+    PartitionStrategy,
+    WeightMappingParameters,
+)
+from .crosssim_parameters import CrossSimParameters
+from .model_parameters import ModelParameters
+from .paired_parameters import BasePairedParameters
+from .simulation_parameters import (
+    AnalyticsParameters,
+    ConvolutionParameters,
+    SimulationParameters,
+)
+from .xbar_parameters import (
+    ADCParameters,
+    ADCRangeLimits,
+    ArrayParameters,
+    DACParameters,
+    DeviceParameters,
+    PairedADCParameters,
+    PairedDACParameters,
+    ParasiticParameters,
+    WeightErrorParameters,
+    XbarParameters,
+)
+
+__all__ = [
+    "ADCParameters",
+    "ADCRangeLimits",
+    "AnalyticsParameters",
+    "ArrayParameters",
+    "BalancedCoreParameters",
+    "BalancedCoreStyle",
+    "BaseParameters",
+    "BasePairedParameters",
+    "BitSlicedCoreParameters",
+    "BitSlicedCoreStyle",
+    "ConvolutionParameters",
+    "CoreMappingParameters",
+    "CoreParameters",
+    "CoreStyle",
+    "CrossSimParameters",
+    "DACParameters",
+    "DeviceParameters",
+    "MappingParameters",
+    "MatmulParameters",
+    "ModelParameters",
+    "OffsetCoreParameters",
+    "OffsetCoreStyle",
+    "OutputDType",
+    "PairedADCParameters",
+    "PairedDACParameters",
+    "ParasiticParameters",
+    "PartitionStrategy",
+    "SimulationParameters",
+    "WeightErrorParameters",
+    "WeightMappingParameters",
+    "XbarParameters",
+]

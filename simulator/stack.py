@@ -1,0 +1,263 @@
+"""A stack of tiles that share their hardware: programmed once, multiplied many times.
+
+The state of a stack is the conductance of every cell in the order of the matrix. What a multiply
+needs (tiles, merged pairs, one matrix) is derived from it when first asked for, and dropped when
+cells change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from simulator.backend import Backend, Purpose, Stream
+from simulator.devices import Draw
+from simulator.errors import InputError
+from simulator.fold import Direction, Operand, make_plan, merge_noise, output_side
+from simulator.hardware import Hardware
+from simulator.mapping import WeightScaling
+from simulator.partition import Grid, clip_range
+from simulator.recorder import Recorder
+from simulator.tile import SignalPath
+
+# Rows of unit columns are named beyond all rows of the matrix, for random draws.
+UNIT_ROW = 1 << 31
+SLOT_STRIDE = 1 << 8
+
+
+@dataclass(frozen=True)
+class State:
+    """Programmed conductances in units of Gmax.
+
+    ``cells`` (slices, sides, rows, columns); ``unit`` (slices, sides, row parts, columns) for the
+    unit columns, None without.
+    """
+
+    cells: Any
+    unit: Any
+
+
+@dataclass
+class TileStack:
+    """Tiles of one part of a matrix, and the weights they hold."""
+
+    backend: Backend
+    hardware: Hardware
+    grid: Grid
+    streams: Callable[[Purpose], Stream]
+    scaling: WeightScaling | None = None
+    state: State | None = None
+
+    def __post_init__(self) -> None:
+        self._paths: dict[bool, SignalPath] = {}
+        slices = len(self.hardware.code.merge)
+        self.recorders = {
+            transposed: Recorder(slices) for transposed in (False, True) if self.hardware.record
+        }
+
+    # -- programming -------------------------------------------------------------------------
+
+    def programmed(self, weights: Any, scaling: WeightScaling, event: int) -> State:
+        """State after programming ``weights`` (rows, columns); nothing is stored yet."""
+        xp, code, grid = self.backend.xp, self.hardware.code, self.grid
+        rows = self._row_names(range(grid.rows.length))
+        cols = range(grid.cols.start, grid.cols.start + grid.cols.length)
+        cells = self._with_errors(code.encode(scaling.encode(weights, xp), xp), rows, cols, event)
+        if not code.unit_column:
+            return State(cells, None)
+        parts = len(grid.rows.sizes)
+        target = xp.broadcast_to(
+            code.unit(xp)[:, :, None, None], (*cells.shape[:2], parts, grid.cols.length)
+        )
+        names = UNIT_ROW + grid.rows.start + xp.arange(parts)
+        return State(cells, self._with_errors(target, names, cols, event))
+
+    def reprogrammed(self, state: State, rows: range, cols: range, block: Any, event: int) -> State:
+        """``state`` with the cells of ``block`` programmed that lie here; all others stay.
+
+        ``rows`` and ``cols`` count in the whole matrix.
+        """
+        assert self.scaling is not None
+        xp, code, grid = self.backend.xp, self.hardware.code, self.grid
+        row_part, rows = clip_range(rows, grid.rows.start, grid.rows.length)
+        col_part, cols = clip_range(cols, grid.cols.start, grid.cols.length)
+        if not rows or not cols:
+            return state
+        block = block[row_part, col_part]
+        target = code.encode(self.scaling.encode(block, xp), xp)
+        shifted = range(cols.start + self.grid.cols.start, cols.stop + self.grid.cols.start,
+                        cols.step)  # fmt: skip
+        new = self._with_errors(target, self._row_names(rows), shifted, event)
+        cells = state.cells.copy()
+        index = np.ix_(range(cells.shape[0]), range(cells.shape[1]), rows, cols)
+        cells[index] = new
+        return replace(state, cells=cells)
+
+    def store(self, state: State, scaling: WeightScaling) -> None:
+        """Make ``state`` the programmed one; drops everything derived from the one before."""
+        self.state, self.scaling = state, scaling
+        self._paths = {}
+
+    def _row_names(self, rows: range) -> Any:
+        return self.backend.xp.asarray(np.asarray(rows) + self.grid.rows.start)
+
+    def _with_errors(self, target: Any, rows: Any, cols: range, event: int) -> Any:
+        model, cell = self.hardware.programming, self.hardware.cell
+        if model.is_ideal:
+            return self.backend.xp.ascontiguousarray(target)
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, rows, cols, event, 0)
+        return self._limited(model.programmed(target * cell.Gmax, cell, draw))
+
+    def _limited(self, siemens: Any) -> Any:
+        cell, xp = self.hardware.cell, self.backend.xp
+        limited = xp.clip(xp.asarray(siemens, dtype=xp.float64), cell.low, cell.high)
+        return limited / cell.Gmax
+
+    def _draw(
+        self,
+        purpose: Purpose,
+        shape: tuple[int, ...],
+        rows: Any,
+        cols: range,
+        event: int,
+        phase: int,
+    ) -> Draw:
+        """Random numbers for cells (slices, sides, rows, columns), named by their place."""
+        slices, sides = shape[:2]
+        slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
+        where = (cols, rows, event, slot + phase * SLOT_STRIDE)
+        return Draw(
+            lambda: self.streams(purpose).normal(*where),
+            lambda: self.streams(purpose).uniform(*where),
+        )
+
+    # -- reading back ------------------------------------------------------------------------
+
+    def weights(self) -> Any:
+        """Weights the cells hold, (rows, columns), in units of the algorithm; float64."""
+        assert self.scaling is not None
+        state = self.held
+        unit = self._unit_of_rows(state)
+        w = self.hardware.code.decode(state.cells, unit, self.backend.xp)
+        return self.scaling.decode(w)
+
+    def _unit_of_rows(self, state: State) -> Any:
+        """The unit column that each row is compared with; None without one."""
+        if state.unit is None:
+            return None
+        return state.unit[:, :, self.backend.asarray(self.grid.rows.part)]
+
+    @property
+    def held(self) -> State:
+        """The programmed conductances. Raises InputError before the first programming."""
+        if self.state is None:
+            raise InputError("the core has not been programmed")
+        return self.state
+
+    def replace_cells(self, where: Any, values: Any) -> None:
+        """Put conductances in units of Gmax into cells; drops everything derived from them."""
+        assert self.scaling is not None
+        cells = self.held.cells.copy()
+        cells[where] = self.backend.asarray(values)
+        self.store(replace(self.held, cells=cells), self.scaling)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_paths": {}}
+
+    # -- multiplying -------------------------------------------------------------------------
+
+    def path(self, transposed: bool) -> SignalPath:
+        """The signal path of one direction: MVM drives columns, VMM (``transposed``) rows."""
+        if transposed not in self._paths:
+            self._paths[transposed] = self._make_path(transposed)
+        return self._paths[transposed]
+
+    def _make_path(self, transposed: bool) -> SignalPath:
+        assert self.scaling is not None
+        hardware = self.hardware
+        line = hardware.vmm if transposed else hardware.mvm
+        direction = Direction.of(self.grid, hardware.code.unit_column, transposed)
+        plan = make_plan(hardware, line, direction)
+        return SignalPath(
+            backend=self.backend,
+            hardware=hardware,
+            line=line,
+            plan=plan,
+            direction=direction,
+            streams=self.streams,
+            weight_limit=self.scaling.limit * hardware.code.product_gain,
+            operand=lambda: self._operand(transposed, with_noise=plan.noise == "per_output"),
+            matrix=lambda: self._matrix(transposed, with_noise=plan.noise == "per_output"),
+            resample=lambda vector, phase: self._resampled(transposed, vector, phase),
+            recorder=self.recorders.get(transposed),
+        )
+
+    def _tiles(self, state: State) -> Any:
+        tiles = self.grid.scatter(state.cells, state.unit, self.backend)
+        return self.hardware.circuit.effective(tiles)
+
+    def _operand(self, transposed: bool, with_noise: bool) -> Operand:
+        if not with_noise:
+            operand = Operand(self._tiles(self.held))
+        else:
+            mean, variance = self._read_moments()
+            operand = Operand(self._tiles(mean), self._tiles(variance))
+        return output_side(operand, self.hardware.code.unit_column, transposed)
+
+    def _matrix(self, transposed: bool, with_noise: bool) -> tuple[Any, Any]:
+        """The whole path as one matrix of weights, and the variance of each; in driven order."""
+        assert self.scaling is not None
+        code, xp = self.hardware.code, self.backend.xp
+        mean, variance = self.held, None
+        if with_noise:
+            mean, spread = self._read_moments()
+            merged = merge_noise(code, spread.cells, self.backend)
+            variance = merged * (code.product_gain * self.scaling.limit) ** 2
+        # From the other side unit columns are not read, so the offset is taken off digitally.
+        unit = None if transposed else self._unit_of_rows(mean)
+        weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp))
+        if transposed:
+            weights, variance = weights.T, None if variance is None else variance.T
+        return weights, variance
+
+    def _read_moments(self) -> tuple[State, State]:
+        """Mean and variance of every cell in one read, after the limits of the cell."""
+        state = self.held
+        mean, variance = self._cell_moments(state.cells)
+        if state.unit is None:
+            return State(mean, None), State(variance, None)
+        unit_mean, unit_variance = self._cell_moments(state.unit)
+        return State(mean, unit_mean), State(variance, unit_variance)
+
+    def _cell_moments(self, conductances: Any) -> tuple[Any, Any]:
+        model, cell, kernels = self.hardware.read, self.hardware.cell, self.backend.kernels
+        siemens = conductances * cell.Gmax
+        clipped = (
+            kernels.clipped_normal if model.distribution == "normal" else kernels.clipped_uniform
+        )
+        mean, variance = clipped(
+            model.read_mean(siemens, cell), model.read_sigma(siemens, cell), cell.low, cell.high
+        )
+        return mean / cell.Gmax, variance / cell.Gmax**2
+
+    def _resampled(self, transposed: bool, vector: int, phase: int) -> Operand:
+        """Cells as one vector sees them in one phase, every one drawn."""
+        state, cols = self.held, self.grid.cols
+        columns = range(cols.start, cols.start + cols.length)
+        rows = self._row_names(range(self.grid.rows.length))
+        cells = self._noisy(state.cells, rows, columns, vector, phase)
+        unit = None
+        if state.unit is not None:
+            parts = self.backend.xp.arange(state.unit.shape[2])
+            names = UNIT_ROW + self.grid.rows.start + parts
+            unit = self._noisy(state.unit, names, columns, vector, phase)
+        operand = Operand(self._tiles(State(cells, unit)))
+        return output_side(operand, self.hardware.code.unit_column, transposed)
+
+    def _noisy(self, cells: Any, rows: Any, cols: range, vector: int, phase: int) -> Any:
+        hardware = self.hardware
+        draw = self._draw(Purpose.READ_NOISE, cells.shape, rows, cols, vector, phase)
+        return self._limited(hardware.read.read(cells * hardware.cell.Gmax, hardware.cell, draw))

@@ -1,0 +1,379 @@
+"""One multiply, from the inputs through DAC, array and ADC to the result. Start reading here.
+
+::
+
+    x -> range, DAC, digits -> volts -> array -> amps -> [merge] -> ADC -> codes -> [merge] -> y
+    W -> range, digits, signed cells -> levels -> program -> G ---^ read noise
+
+Axes are fixed once. Currents have the shape
+
+    (phase, output part, input part, slice, side, output, batch)
+
+with phases the digits of the input, slices the digits of the weight, sides the cells of a pair,
+and parts the tiles of a large matrix. Merging an axis leaves it with length 1. Voltages are in
+units of the full-scale read voltage, conductances of Gmax, currents of the product of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.backend import Backend, Purpose, Stream
+from simulator.fold import Direction, Operand, Plan
+from simulator.hardware import Hardware, Line
+from simulator.mapping import InputScaling
+from simulator.recorder import Recorder
+
+PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, BATCH = range(7)
+# A limit counts as out of reach of a noisy current at this many standard deviations.
+NOISE_REACH = 10.0
+# Draws of unit columns have slots of their own.
+UNIT_SLOT = 1 << 12
+Product = Callable[[Any, Any], Any]
+Streams = Callable[[Purpose], Stream]
+
+
+def matrix_product(conductances: Any, volts: Any) -> Any:
+    """Currents of every line: (..., lines, inputs) times (..., inputs, batch)."""
+    return conductances @ volts
+
+
+@dataclass(frozen=True)
+class Currents:
+    """Mean currents, and the variance that read noise gives them (None: no noise to draw)."""
+
+    mean: Any
+    variance: Any = None
+
+    def merge(self, axis: int, weights: Any) -> Currents:
+        """Weighted sum over ``axis``, which stays with length 1; spreads are independent."""
+        if self.mean.shape[axis] == 1 and weights[0] == 1.0:
+            return self
+        shape = [1] * self.mean.ndim
+        shape[axis] = -1
+        w = weights.reshape(shape).astype(self.mean.dtype)
+        mean = (self.mean * w).sum(axis=axis, keepdims=True)
+        if self.variance is None:
+            return Currents(mean)
+        return Currents(mean, (self.variance * w * w).sum(axis=axis, keepdims=True))
+
+
+@dataclass(frozen=True)
+class SignalPath:
+    """One direction of a stack of programmed tiles, ready to multiply.
+
+    ``operand`` holds the conductances of every cell as seen from this direction; ``matrix`` and
+    ``matrix_variance`` the whole path merged into one matrix of weights, where the plan is linear.
+    ``resample`` draws a fresh operand for one vector and one phase (noise per device).
+    """
+
+    backend: Backend
+    hardware: Hardware
+    line: Line
+    plan: Plan
+    direction: Direction
+    streams: Streams
+    weight_limit: float
+    operand: Callable[[], Operand]
+    matrix: Callable[[], tuple[Any, Any]]
+    resample: Callable[[int, int], Operand]
+    recorder: Recorder | None = None
+
+    def multiply(self, inputs: Any, scaling: InputScaling, vectors: Any) -> Any:
+        """Products of the programmed matrix with ``inputs``.
+
+        ``inputs`` (lines, batch) in units of the algorithm; ``vectors`` the number of every column
+        in the life of the core. Returns (outputs, batch), in the dtype of ``inputs``. Work is cut
+        along the batch so that intermediates stay within the memory limit.
+        """
+        batch = inputs.shape[-1]
+        step = self._batch_step(inputs.dtype.itemsize)
+        if batch <= step:
+            return self._multiply(inputs, scaling, vectors)
+        out = self.backend.xp.empty((self.direction.outputs.length, batch), dtype=inputs.dtype)
+        for start in range(0, batch, step):
+            part = slice(start, start + step)
+            out[:, part] = self._multiply(inputs[:, part], scaling, vectors[part])
+        return out
+
+    def _multiply(self, inputs: Any, scaling: InputScaling, vectors: Any) -> Any:
+        """``multiply`` for as many vectors as fit into memory."""
+        if self.is_one_matrix:
+            return self._times_matrix(inputs, vectors)
+        volts = scaling.encode(inputs)
+        if not self.line.dac.is_ideal:
+            limits = self.line.dac_limits(scaling)
+            volts = self.line.dac.convert(volts, *limits, self.backend.kernels)
+        return scaling.decode(self._times_weights(volts, vectors))
+
+    def _times_weights(self, volts: Any, vectors: Any) -> Any:
+        """Weights times voltages; vectors that can reach the column limit go through it."""
+        if self.plan.noise == "per_device":
+            currents = self._limit(self._currents_per_device(volts, vectors))
+            return self._convert_and_merge(self._merge_analog(currents), volts, vectors)
+        limited = self._can_reach_limit(volts)
+        if not limited.any():
+            return self._times_weights_unlimited(volts, vectors)
+        if limited.all():
+            return self._times_weights_limited(volts, vectors)
+        out = self.backend.xp.empty((self.direction.outputs.length, volts.shape[1]), volts.dtype)
+        out[:, limited] = self._times_weights_limited(volts[:, limited], vectors[limited])
+        out[:, ~limited] = self._times_weights_unlimited(volts[:, ~limited], vectors[~limited])
+        return out
+
+    def _times_weights_limited(self, volts: Any, vectors: Any) -> Any:
+        currents = self._limit(self._draw_noise(self._all_currents(volts), vectors))
+        return self._convert_and_merge(self._merge_analog(currents), volts, vectors)
+
+    def _times_weights_unlimited(self, volts: Any, vectors: Any) -> Any:
+        if not self.hardware.folding:
+            currents = self._merge_analog(self._all_currents(volts))
+        elif self.plan.linear:
+            return self._times_matrix(volts, vectors)
+        else:
+            currents = self._folded_currents(volts)
+        return self._convert_and_merge(currents, volts, vectors)
+
+    # -- the whole path as one matrix --------------------------------------------------------
+
+    @cached_property
+    def is_one_matrix(self) -> bool:
+        """True where no stage rounds or clips, for any input, so that scaling cancels."""
+        unlimited = self.hardware.column_limit <= 0
+        ideal = self.plan.linear and self.line.dac.is_ideal and unlimited
+        return ideal and self.hardware.folding
+
+    @cached_property
+    def draws(self) -> bool:
+        """True where a multiply draws random numbers, so that vectors must be numbered."""
+        rounding = self.line.adc.stochastic_rounding and not self.line.adc.is_ideal
+        return self.plan.noise is not None or rounding
+
+    def _times_matrix(self, volts: Any, vectors: Any) -> Any:
+        weights, variance = self.merged_matrix(volts.dtype)
+        out = matrix_product(weights, volts)
+        if variance is not None:
+            spread = self.backend.xp.sqrt(matrix_product(variance, self._squares(volts)))
+            out += spread * self._output_normals(vectors, out.dtype)
+        return out
+
+    def merged_matrix(self, dtype: Any) -> tuple[Any, Any]:
+        """``matrix`` in one dtype; kept until the cells change."""
+        if dtype not in self._matrices:
+            weights, variance = self.matrix()
+            cast = None if variance is None else variance.astype(dtype, copy=False)
+            self._matrices[dtype] = weights.astype(dtype, copy=False), cast
+        return self._matrices[dtype]
+
+    @cached_property
+    def _matrices(self) -> dict:
+        return {}
+
+    # -- voltages to currents ----------------------------------------------------------------
+
+    def _phases(self, volts: Any) -> Any:
+        """Voltages of every phase, (phases, inputs, batch)."""
+        if self.line.digits is None:
+            return volts[None]
+        return self.line.digits.encode(volts, self.backend.kernels)
+
+    def _squares(self, volts: Any) -> Any:
+        """Sum of squared voltages over the phases as their noise adds up, (inputs, batch)."""
+        if self.line.digits is None:
+            return volts * volts
+        merge = self.backend.asarray(self._phase_weights**2, dtype=volts.dtype)
+        return self.backend.xp.tensordot(merge, self._phases(volts) ** 2, axes=1)
+
+    @cached_property
+    def _phase_weights(self) -> np.ndarray:
+        return np.asarray((1.0,) if self.line.digits is None else self.line.digits.merge)
+
+    def _product(self, conductances: Any, phases: Any, lines: tuple[int, int, int]) -> Any:
+        """Currents, in the order of all axes, of phases (phase, inputs, batch)."""
+        drive = self.direction.inputs.split(phases, self.backend)[:, None]
+        flat = matrix_product(conductances, drive)
+        return flat.reshape(*flat.shape[:3], *lines, flat.shape[-1])
+
+    def _all_currents(self, volts: Any) -> Currents:
+        """Currents of every phase, slice and side: nothing merged."""
+        operand = self.operand()
+        mean, variance = operand.flat(volts.dtype)
+        phases = self._phases(volts)
+        noise = None
+        if variance is not None:
+            noise = self._product(variance, phases * phases, operand.lines)
+        currents = Currents(self._product(mean, phases, operand.lines), noise)
+        return self._merge_pairs(currents) if self.hardware.shared_line else currents
+
+    def _folded_currents(self, volts: Any) -> Currents:
+        """Currents at the converter: pairs and phases merged before the product where linear."""
+        operand = self._folded_operand
+        mean, variance = operand.flat(volts.dtype)
+        phases = self._phases(volts) if self.plan.phases else volts[None]
+        noise = None
+        if variance is not None:
+            squares = phases * phases if self.plan.phases else self._squares(volts)[None]
+            noise = self._product(variance, squares, operand.lines)
+        return Currents(self._product(mean, phases, operand.lines), noise)
+
+    @cached_property
+    def _folded_operand(self) -> Operand:
+        operand = self.operand()
+        return operand.merge_pairs() if self.hardware.pair_in_array else operand
+
+    def _currents_per_device(self, volts: Any, vectors: Any) -> Currents:
+        """Currents with every cell drawn anew for every vector and phase."""
+        phases = self._phases(volts)
+        columns = []
+        for vector, phase_volts in zip(vectors, phases.transpose(2, 0, 1), strict=True):
+            column = []
+            for phase, drive in enumerate(phase_volts):
+                operand = self.resample(int(vector), phase)
+                conductances, _ = operand.flat(volts.dtype)
+                column.append(self._product(conductances, drive[None, :, None], operand.lines))
+            columns.append(self.backend.xp.concatenate(column))
+        currents = Currents(self.backend.xp.concatenate(columns, axis=BATCH))
+        return self._merge_pairs(currents) if self.hardware.shared_line else currents
+
+    # -- the column limit --------------------------------------------------------------------
+
+    def _can_reach_limit(self, volts: Any) -> Any:
+        """Which vectors could drive a line to ``Icol_max``; a limit out of reach is no stage."""
+        xp, limit = self.backend.xp, self.hardware.column_limit
+        if limit <= 0:
+            return xp.zeros(volts.shape[1], dtype=bool)
+        largest = xp.abs(volts).max(axis=0)
+        if self.line.digits is not None:
+            largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
+        return largest * self._full_scale_current > limit
+
+    @cached_property
+    def _full_scale_current(self) -> float:
+        operand = self.operand()
+        noise = NOISE_REACH * operand.noise_bound(self.backend)
+        return operand.column_bound(self.backend, self.hardware.shared_line) + noise
+
+    def _limit(self, currents: Currents) -> Currents:
+        limit = self.hardware.column_limit
+        if limit <= 0:
+            return currents
+        return replace(currents, mean=self.backend.xp.clip(currents.mean, -limit, limit))
+
+    # -- currents to results -----------------------------------------------------------------
+
+    def _merge_pairs(self, currents: Currents) -> Currents:
+        if currents.mean.shape[SIDE] == 1:
+            return currents
+        return currents.merge(SIDE, self.backend.asarray([1.0, -1.0]))
+
+    def _merge_analog(self, currents: Currents) -> Currents:
+        """What the array and its integrators add up before the converter: pairs and phases."""
+        if self.hardware.pair_in_array:
+            currents = self._merge_pairs(currents)
+        if self.plan.phases or self.line.digits is None:
+            return currents
+        return currents.merge(PHASE, self.backend.asarray(self._phase_weights))
+
+    def _convert_and_merge(self, currents: Currents, volts: Any, vectors: Any) -> Any:
+        """From currents at the converter to weights times voltages."""
+        if self.plan.noise_point == "converter":
+            currents = self._draw_noise(currents, vectors)
+        converted = replace(currents, mean=self._convert(currents.mean, vectors))
+        return self._merge_digital(converted, volts, vectors)
+
+    def _draw_noise(self, currents: Currents, vectors: Any) -> Currents:
+        """Draw the read noise of every current."""
+        if currents.variance is None:
+            return currents
+        normals = self._line_draws(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
+        spread = self.backend.xp.sqrt(currents.variance)
+        return Currents(currents.mean + spread * normals.astype(currents.mean.dtype))
+
+    def _convert(self, amps: Any, vectors: Any) -> Any:
+        adc = self.line.adc
+        if self.recorder is not None:
+            self.recorder.add(self.backend.to_host(amps))
+        if adc.is_ideal:
+            return amps
+        low, high = (
+            self.backend.asarray(limit, dtype=amps.dtype)[None, None, :, :, None, None, None]
+            for limit in self._adc_limits
+        )
+        dither = None
+        if adc.stochastic_rounding:
+            dither = self._line_draws(Purpose.ROUNDING, "uniform", amps.shape, vectors)
+            dither = dither.astype(amps.dtype)
+        return adc.convert(amps, low, high, self.backend.kernels, dither)
+
+    @cached_property
+    def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.line.adc_limits(self.direction.inputs.sizes)
+
+    def _merge_digital(self, codes: Currents, volts: Any, vectors: Any) -> Any:
+        """Shift and add: phases, slices, sides and input parts; take off the offset."""
+        if self.direction.has_unit:
+            codes = Currents(
+                codes.mean[..., 1:, :] - codes.mean[..., :1, :],
+                None if codes.variance is None else codes.variance[..., 1:, :],
+            )
+        weights = self._digital_weights(codes.mean.shape)
+        out = self._merge_all(codes.mean, weights)
+        if codes.variance is not None:
+            spread = self.backend.xp.sqrt(self._merge_all(codes.variance, weights**2))
+            out = out + spread * self._output_normals(vectors, out.dtype)
+        if not self.direction.has_unit and self.hardware.code.zero:
+            out = out - self.hardware.code.zero * self.weight_limit * volts.sum(axis=0)
+        return out
+
+    def _digital_weights(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Weight of every (phase, slice, side) in the result."""
+        phases = self._phase_weights if self.plan.phases else np.ones(1)
+        cells = self.hardware.code.merge[:, : shape[SIDE]] * self.weight_limit
+        return np.multiply.outer(phases, cells)
+
+    def _merge_all(self, codes: Any, weights: np.ndarray) -> Any:
+        if weights.size == 1 and codes.shape[IN_PART] == 1:
+            merged = codes[0, :, 0, 0, 0] * codes.dtype.type(weights.item())
+        else:
+            w = self.backend.asarray(weights, dtype=codes.dtype)
+            merged = self.backend.xp.einsum("ksd,ktisdob->tob", w, codes)
+        return self.direction.outputs.join(merged, self.backend)
+
+    # -- random draws ------------------------------------------------------------------------
+
+    def _line_draws(self, purpose: Purpose, law: str, shape: tuple[int, ...], vectors: Any) -> Any:
+        """One number for every current of ``shape``; named by line, tile, vector and digit."""
+        xp, direction = self.backend.xp, self.direction
+        phases, _, _, slices, sides = shape[:OUTPUT]
+        slot = xp.arange(phases * slices * sides).reshape(phases, 1, slices, sides, 1)
+        tile = self.backend.asarray(direction.input_names).reshape(1, -1, 1, 1, 1)
+        draw, outputs = getattr(self.streams(purpose), law), direction.output_names
+        values = draw(outputs, tile, vectors, slot)[..., self.backend.asarray(direction.lines)]
+        if direction.has_unit:
+            units = draw(outputs, tile, vectors, slot + UNIT_SLOT)
+            values[..., 0] = units[..., self.backend.asarray(direction.lines[:, 0])]
+        return values.transpose(0, 5, 1, 2, 3, 6, 4)
+
+    def _output_normals(self, vectors: Any, dtype: Any) -> Any:
+        """One normal for every result, (outputs, batch)."""
+        direction = self.direction
+        first_input = int(direction.input_names[0])
+        stream = self.streams(Purpose.READ_NOISE)
+        return stream.normal(direction.output_names, first_input, vectors, 0).T.astype(dtype)
+
+    # -- memory ------------------------------------------------------------------------------
+
+    def _batch_step(self, itemsize: int) -> int:
+        """Vectors whose intermediates stay within the memory limit; at least one."""
+        direction, hardware = self.direction, self.hardware
+        phases = len(self._phase_weights)
+        lines = len(direction.inputs.sizes) * direction.lines.size * hardware.code.merge.size
+        per_vector = 6 * itemsize * phases * (lines + direction.inputs.length)
+        if self.plan.linear and hardware.folding:
+            per_vector = 4 * itemsize * (direction.inputs.length + direction.outputs.length)
+        return max(1, hardware.memory_limit // per_vector)
