@@ -6,6 +6,7 @@ view define.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -96,26 +97,33 @@ class ArrayLike(ABC):
         if x.ndim < 2 or x.shape[-2] != self.shape[1]:
             raise self._mismatch(x, f"(..., {self.shape[1]}, k)")
         lines = self.backend.xp.moveaxis(x, -2, 0)
-        out = self._apply(lines.reshape(len(lines), -1), transposed=False, single=False)
-        return self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
+        out = self._apply(
+            lines.reshape(len(lines), math.prod(lines.shape[1:])), transposed=False, single=False
+        )
+        out = self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
+        return self._where_it_came_from(out, mat)
 
     def rmatmat(self, mat: Any) -> Any:
         """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError."""
         x = self._input(mat)
         if x.ndim < 2 or x.shape[-1] != self.shape[0]:
             raise self._mismatch(x, f"(..., k, {self.shape[0]})")
-        out = self._apply(x.reshape(-1, x.shape[-1]).T, transposed=True, single=False)
-        return out.T.reshape(*x.shape[:-1], -1)
+        out = self._apply(
+            x.reshape(math.prod(x.shape[:-1]), x.shape[-1]).T, transposed=True, single=False
+        )
+        return self._where_it_came_from(out.T.reshape(*x.shape[:-1], len(out)), mat)
 
     def matmul(self, x: Any) -> Any:
         """``self @ x`` with NumPy's rules for vectors, matrices and stacks."""
-        x = self._input(x)
-        return self.matvec(x) if x.ndim == 1 else self.matmat(x)
+        array = self._input(x)
+        out = self.matvec(array) if array.ndim == 1 else self.matmat(array)
+        return self._where_it_came_from(out, x)
 
     def rmatmul(self, x: Any) -> Any:
         """``x @ self`` with NumPy's rules for vectors, matrices and stacks."""
-        x = self._input(x)
-        return self.vecmat(x) if x.ndim == 1 else self.rmatmat(x)
+        array = self._input(x)
+        out = self.vecmat(array) if array.ndim == 1 else self.rmatmat(array)
+        return self._where_it_came_from(out, x)
 
     def dot(self, x: Any) -> Any:
         """Like ``numpy.ndarray.dot``: for a stack (..., n, k) the result is (m, ..., k)."""
@@ -138,12 +146,19 @@ class ArrayLike(ABC):
         if x.shape not in ((length,), column_shape(length)):
             raise self._mismatch(x, f"({length},) or {column_shape(length)}")
         out = self._apply(x.reshape(-1, 1), transposed=transposed, single=True)
-        return out[:, 0] if x.ndim == 1 else out.reshape(column_shape(len(out)))
+        out = out[:, 0] if x.ndim == 1 else out.reshape(column_shape(len(out)))
+        return self._where_it_came_from(out, vec)
 
     def _input(self, x: Any) -> Any:
         if isinstance(x, ArrayLike):
             x = x.get_matrix()
         return numeric_array(x, "input", self.backend)
+
+    def _where_it_came_from(self, out: Any, inputs: Any) -> Any:
+        """``out`` on the device of the inputs: NumPy in gives NumPy out."""
+        if isinstance(inputs, self.backend.xp.ndarray):
+            return out
+        return self.backend.to_host(out)
 
     def _mismatch(self, x: Any, allowed: str) -> ShapeError:
         return ShapeError(

@@ -12,7 +12,7 @@ from typing import Any
 
 def expand_matrix(matrix: Any, xp: ModuleType) -> Any:
     """The real (2m, 2n) matrix of a complex (m, n) one."""
-    re, im = xp.real(matrix), xp.imag(matrix)
+    re, im = _parts(matrix, xp)
     upper, lower = xp.concatenate([re, -im], axis=1), xp.concatenate([im, re], axis=1)
     return xp.concatenate([upper, lower])
 
@@ -21,7 +21,7 @@ def expand_block(
     rows: range, cols: range, block: Any, shape: tuple[int, int], xp: ModuleType
 ) -> list[tuple[range, range, Any]]:
     """The four real blocks (rows, columns, values) of a block of a complex matrix of ``shape``."""
-    re, im = xp.real(block), xp.imag(block)
+    re, im = _parts(block, xp)
     lower, right = _moved(rows, shape[0]), _moved(cols, shape[1])
     return [(rows, cols, re), (rows, right, -im), (lower, cols, im), (lower, right, re)]
 
@@ -34,7 +34,7 @@ def collapse_matrix(expanded: Any) -> Any:
 
 def expand_inputs(inputs: Any, transposed: bool, single: bool, xp: ModuleType) -> Any:
     """Voltages on the lines, (2 lines, batch); ``single`` for one vector from the left."""
-    re, im = xp.real(inputs), xp.imag(inputs)
+    re, im = _parts(inputs, xp)
     if not transposed:
         return xp.concatenate([re, im])
     return xp.concatenate([im, re] if single else [re, -im])
@@ -47,6 +47,13 @@ def collapse_outputs(outputs: Any, transposed: bool, single: bool) -> Any:
     if not transposed:
         return first + 1j * second
     return second + 1j * first if single else first - 1j * second
+
+
+def _parts(values: Any, xp: ModuleType) -> tuple[Any, Any]:
+    """Real and imaginary part as floats: unsigned integers and booleans have no negative."""
+    if values.dtype.kind not in "fc":
+        values = values.astype(xp.float64)
+    return xp.real(values), xp.imag(values)
 
 
 def _moved(lines: range, by: int) -> range:

@@ -41,6 +41,7 @@ class AnalogCore(ArrayLike):
             several. They are copied: later changes of the tree do not reach the core.
         empty_matrix: leave the arrays unprogrammed.
         stream: number that tells cores of the same ``simulation.seed`` apart.
+        backend: where to compute; None follows ``simulation.useGPU`` and ``gpu_id``.
 
     Raises:
         ParameterError: parameters that contradict each other, or a wrong number of them.
@@ -60,12 +61,13 @@ class AnalogCore(ArrayLike):
         empty_matrix: bool = False,
         *,
         stream: int = 0,
+        backend: Backend | None = None,
     ) -> None:
         several = isinstance(params, (list, tuple))
         trees = snapshots(params)
         self.params = trees[0]
         simulation, core = self.params.simulation, self.params.core
-        self._backend = select_backend(simulation.useGPU, simulation.gpu_id)
+        self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
         self._random = RandomSource(self._backend, simulation.seed, stream)
         self._dtype: Any = None
         self._programmings = 0
@@ -139,7 +141,8 @@ class AnalogCore(ArrayLike):
         require_finite(value, "weights", self._backend)
         if (len(rows), len(cols)) == self.shape:
             matrix = self._backend.xp.empty(self.shape, dtype=value.dtype)
-            matrix[np.ix_(rows, cols)] = value
+            row_index = self._backend.asarray(np.asarray(rows))[:, None]
+            matrix[row_index, self._backend.asarray(np.asarray(cols))] = value
             self.set_matrix(matrix)
             return
         if self._dtype is None:
@@ -272,14 +275,15 @@ class AnalogCore(ArrayLike):
 
     def _apply_real(self, inputs: Any, transposed: bool) -> Any:
         paths = [stack.path(transposed) for stack in self._stacks]
-        scaling = paths[0].line.scaling(inputs, self._backend)
         vectors = self._number(inputs.shape[1], any(path.draws for path in paths))
         if len(paths) == 1:
+            scaling = paths[0].line.scaling(inputs, self._backend)
             return paths[0].multiply(inputs, scaling, vectors)
         lines = self.ncol if transposed else self.nrow
         out = self._backend.xp.zeros((lines, inputs.shape[1]), dtype=inputs.dtype)
         for path in paths:
             driven, read = path.direction.inputs.slice, path.direction.outputs.slice
+            scaling = path.line.scaling(inputs, self._backend)
             out[read] += path.multiply(inputs[driven], scaling, vectors)
         return out
 

@@ -196,7 +196,10 @@ def _model(kind: str, node: Any, path: str) -> Any:
     except ModelError as error:
         raise ModelError(f"{path}.model: {error}") from None
     known = {field.name for field in dataclasses.fields(cls)}
-    return cls(**{k: v for k, v in node.model_values().items() if k in known})
+    try:
+        return cls(**{k: v for k, v in node.model_values().items() if k in known})
+    except ParameterError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _device_model(node: Any, path: str, effect: Any) -> Device:

@@ -92,8 +92,8 @@ class TileStack:
                         cols.step)  # fmt: skip
         new = self._with_errors(target, self._row_names(rows), shifted, event)
         cells = state.cells.copy()
-        index = np.ix_(range(cells.shape[0]), range(cells.shape[1]), rows, cols)
-        cells[index] = new
+        row_index = self.backend.asarray(np.asarray(rows))[:, None]
+        cells[:, :, row_index, self.backend.asarray(np.asarray(cols))] = new
         return replace(state, cells=cells)
 
     def store(self, state: State, scaling: WeightScaling) -> None:

@@ -34,6 +34,8 @@ PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, BATCH = range(7)
 NOISE_REACH = 10.0
 # Draws of unit columns have slots of their own.
 UNIT_SLOT = 1 << 12
+# Temporary bytes for each random number.
+DRAW_BYTES = 32
 Product = Callable[[Any, Any], Any]
 Streams = Callable[[Purpose], Stream]
 
@@ -267,9 +269,13 @@ class SignalPath:
     # -- currents to results -----------------------------------------------------------------
 
     def _merge_pairs(self, currents: Currents) -> Currents:
+        """Positive minus negative cells; their spreads are independent."""
         if currents.mean.shape[SIDE] == 1:
             return currents
-        return currents.merge(SIDE, self.backend.asarray([1.0, -1.0]))
+        difference = currents.mean[:, :, :, :, :1] - currents.mean[:, :, :, :, 1:]
+        if currents.variance is None:
+            return Currents(difference)
+        return Currents(difference, currents.variance.sum(axis=SIDE, keepdims=True))
 
     def _merge_analog(self, currents: Currents) -> Currents:
         """What the array and its integrators add up before the converter: pairs and phases."""
@@ -321,7 +327,8 @@ class SignalPath:
                 codes.mean[..., 1:, :] - codes.mean[..., :1, :],
                 None if codes.variance is None else codes.variance[..., 1:, :],
             )
-        weights = self._digital_weights(codes.mean.shape)
+        # Pairs first: equal codes give an exact zero.
+        codes, weights = self._merge_pairs(codes), self._digital_weights
         out = self._merge_all(codes.mean, weights)
         if codes.variance is not None:
             spread = self.backend.xp.sqrt(self._merge_all(codes.variance, weights**2))
@@ -330,18 +337,18 @@ class SignalPath:
             out = out - self.hardware.code.zero * self.weight_limit * volts.sum(axis=0)
         return out
 
-    def _digital_weights(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Weight of every (phase, slice, side) in the result."""
+    @cached_property
+    def _digital_weights(self) -> np.ndarray:
+        """Weight of every (phase, slice) in the result, pairs subtracted."""
         phases = self._phase_weights if self.plan.phases else np.ones(1)
-        cells = self.hardware.code.merge[:, : shape[SIDE]] * self.weight_limit
-        return np.multiply.outer(phases, cells)
+        return np.outer(phases, self.hardware.code.merge[:, 0] * self.weight_limit)
 
     def _merge_all(self, codes: Any, weights: np.ndarray) -> Any:
         if weights.size == 1 and codes.shape[IN_PART] == 1:
             merged = codes[0, :, 0, 0, 0] * codes.dtype.type(weights.item())
         else:
             w = self.backend.asarray(weights, dtype=codes.dtype)
-            merged = self.backend.xp.einsum("ksd,ktisdob->tob", w, codes)
+            merged = self.backend.xp.einsum("ks,ktisob->tob", w, codes[:, :, :, :, 0])
         return self.direction.outputs.join(merged, self.backend)
 
     # -- random draws ------------------------------------------------------------------------
@@ -371,9 +378,16 @@ class SignalPath:
     def _batch_step(self, itemsize: int) -> int:
         """Vectors whose intermediates stay within the memory limit; at least one."""
         direction, hardware = self.direction, self.hardware
-        phases = len(self._phase_weights)
-        lines = len(direction.inputs.sizes) * direction.lines.size * hardware.code.merge.size
-        per_vector = 6 * itemsize * phases * (lines + direction.inputs.length)
         if self.plan.linear and hardware.folding:
-            per_vector = 4 * itemsize * (direction.inputs.length + direction.outputs.length)
+            lines, copies = direction.outputs.length, 4
+        else:
+            cells_per_output = len(direction.inputs.sizes) * hardware.code.merge.size
+            lines = direction.lines.size * cells_per_output * len(self._phase_weights)
+            copies = 6
+        per_vector = (
+            copies * itemsize * (lines + direction.inputs.length * len(self._phase_weights))
+        )
+        if self.draws:
+            # Numbers are drawn in float64, with the words they are made of.
+            per_vector += DRAW_BYTES * lines
         return max(1, hardware.memory_limit // per_vector)

@@ -70,10 +70,15 @@ class WeightCode:
 
     def decode(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
         """Weights from conductances (slices, sides, ...); ``unit`` broadcasts, None without one."""
-        merge = xp.asarray(self.merge)
-        if unit is None:
-            return xp.tensordot(merge, conductances, axes=2) - self.zero
-        return xp.tensordot(merge, conductances - unit, axes=2) + self.unit_offset
+        if unit is not None:
+            return self._merged(conductances - unit, xp) + self.unit_offset
+        return self._merged(conductances, xp) - self.zero
+
+    def _merged(self, conductances: Any, xp: ModuleType) -> Any:
+        """Sum over slices and sides. Pairs are subtracted first: equal cells give an exact zero."""
+        paired = conductances.shape[1] == 2
+        values = conductances[:, 0] - conductances[:, 1] if paired else conductances[:, 0]
+        return xp.tensordot(xp.asarray(self.merge[:, 0]), values, axes=1)
 
     def product_matrix(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
         """Normalised weights as a product sees them; arguments as in ``decode``."""

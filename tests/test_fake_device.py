@@ -1,0 +1,119 @@
+"""The engine on a device that refuses to meet host arrays: what a GPU would refuse, seen here."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from simulator import AnalogCore, CrossSimParameters
+from simulator.profile import adc_ranges
+from simulator.testing import DeviceArray, fake_backend
+
+SETTINGS = {
+    "ideal": {},
+    "tiled": {"core.rows_max": 4, "core.cols_max": 3},
+    "offset": {"core.style": "OFFSET"},
+    "unit column": {"core.style": "OFFSET", "core.offset.style": "UNIT_COLUMN_SUBTRACTION"},
+    "sliced": {
+        "core.style": "BITSLICED", "core.weight_bits": 8, "xbar.device.cell_bits": 4,
+        "core.rows_max": 5,
+    },
+    "two-sided": {"core.balanced.style": "TWO_SIDED"},
+    "percentiles": {
+        "core.mapping.weights.percentile": 0.9, "core.mapping.inputs.mvm.percentile": 0.95,
+    },
+    "converters": {
+        "xbar.dac.mvm.model": "SignMagnitudeDAC", "xbar.dac.mvm.bits": 5,
+        "xbar.dac.mvm.input_bitslicing": True, "xbar.adc.mvm.adc_per_ibit": True,
+        "xbar.adc.mvm.model": "QuantizerADC", "xbar.adc.mvm.bits": 6,
+        "xbar.adc.mvm.adc_range_option": "MAX", "xbar.adc.mvm.stochastic_rounding": True,
+        "core.rows_max": 4,
+    },
+    "column limit": {"xbar.array.Icol_max": 0.5},
+    "programming error": {
+        "xbar.device.programming_error.enable": True,
+        "xbar.device.programming_error.model": "UniformInverseProportionalDevice",
+        "xbar.device.programming_error.magnitude": 0.05,
+    },
+    "noise per output": {
+        "xbar.device.read_noise.enable": True,
+        "xbar.device.read_noise.model": "NormalProportionalDevice",
+        "xbar.device.read_noise.magnitude": 0.1, "xbar.device.clip_conductance": True,
+    },
+    "noise per device": {
+        "xbar.device.read_noise.enable": True,
+        "xbar.device.read_noise.model": "UniformIndependentDevice",
+        "xbar.device.read_noise.magnitude": 0.1, "core.style": "OFFSET",
+        "core.offset.style": "UNIT_COLUMN_SUBTRACTION",
+        "simulation.read_noise_sampling": "per_device",
+    },
+    "unfolded": {"simulation.disable_fast_balanced": True},
+    "recording": {"simulation.analytics.profile_adc_inputs": True},
+}  # fmt: skip
+
+
+def run(core, backend, matrix, complex_valued):
+    """Everything a core does, with results on the host."""
+    m, n = matrix.shape
+    rng = np.random.default_rng(3)
+    to_device = backend.asarray if backend else np.asarray
+    x, left = to_device(rng.normal(size=(n, 6))), to_device(rng.normal(size=(2, 3, m)))
+    results = [core @ x, core @ x[:, 0], left @ core if not backend else core.rmatmul(left)]
+    results += [core[1:5, ::2] @ x[::2], core.T.matmul(left[0].T), core[::-1].get_matrix()]
+    core[2:4, ::3] = to_device(np.full((2, len(range(0, n, 3))), 0.25))
+    core.T[0] = to_device(np.full(m, -0.5))
+    results += [core.get_matrix(), core @ x]
+    if complex_valued:
+        results += [core @ (x + 1j * x[::-1])]
+    return [backend.to_host(r) if backend else r for r in results]
+
+
+@pytest.mark.parametrize("complex_valued", [False, True], ids=["real", "complex"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_device_and_host_agree(name, complex_valued):
+    """Same seed, same chip, and no array of the host inside a device computation."""
+    params = CrossSimParameters()
+    params.update({"simulation.seed": 5, "core.complex_matrix": complex_valued, **SETTINGS[name]})
+    matrix = np.random.default_rng(1).normal(size=(7, 9))
+    if complex_valued:
+        matrix = matrix + 1j * matrix[::-1]
+    backend = fake_backend()
+    on_host = AnalogCore(matrix, params)
+    on_device = AnalogCore(matrix, params, backend=backend)
+    expected, got = (
+        run(on_host, None, matrix, complex_valued),
+        run(on_device, backend, matrix, complex_valued),
+    )
+    for one, other in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(one, other)
+    if name == "recording":
+        np.testing.assert_array_equal(adc_ranges(on_host), adc_ranges(on_device))
+    part = on_device.cores[0][0]
+    arrays = part.core_slices[0][0] if name == "sliced" else getattr(part, "core", None)
+    assert isinstance((arrays or part.core_pos).matrix, np.ndarray)
+
+
+def test_host_in_gives_host_out_and_device_in_gives_device_out():
+    core = AnalogCore(np.eye(3), CrossSimParameters(), backend=fake_backend())
+    x = np.arange(3.0)
+    for out in (core @ x, core.matmul(x[:, None]), core.vecmat(x), core.rmatmat(x[None])):
+        assert type(out) is np.ndarray
+    for out in (core @ fake_backend().asarray(x), core.vecmat(fake_backend().asarray(x))):
+        assert type(out) is DeviceArray
+    np.testing.assert_array_equal(np.asarray(core), np.eye(3))
+
+
+def test_copies_keep_their_device():
+    core = AnalogCore(np.eye(3), CrossSimParameters(), backend=fake_backend())
+    assert copy.deepcopy(core).backend is core.backend
+
+
+def test_the_stand_in_refuses_what_a_device_refuses():
+    device, host = fake_backend().asarray(np.ones(3)), np.ones(3)
+    for mix in (lambda: device + host, lambda: host * device, lambda: device @ host):
+        with pytest.raises(TypeError, match="host array"):
+            mix()
+    with pytest.raises(TypeError, match="host array"):
+        np.asarray(device)
+    with pytest.raises(TypeError, match="host array"):
+        fake_backend().xp.concatenate([device, host])

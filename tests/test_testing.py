@@ -1,0 +1,184 @@
+"""The conformance suite: every shipped model passes, and broken models are told what is wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from simulator import registry
+from simulator.circuits import Circuit
+from simulator.converters import ADC
+from simulator.devices import Device, Draw
+from simulator.mapping import (
+    CellLevels,
+    OneSidedPair,
+    SingleCell,
+    SlicedWeight,
+    TwoSidedPair,
+    WholeWeight,
+)
+from simulator.schema import parameter
+from simulator.testing import (
+    ConformanceError,
+    check_adc,
+    check_cells,
+    check_circuit,
+    check_dac,
+    check_device,
+    check_levels,
+    check_weight_digits,
+)
+
+DEVICES = ["IdealDevice"] + [
+    f"{law}{scale}Device"
+    for law in ("Normal", "Uniform")
+    for scale in ("Independent", "Proportional", "InverseProportional")
+]
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch):
+    """Models defined in a test are forgotten after it."""
+    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
+
+
+def test_every_shipped_model_is_checked_here():
+    assert set(DEVICES) == set(registry.names("device"))
+    assert registry.names("adc") == ["IdealADC", "QuantizerADC", "SignMagnitudeADC"]
+    assert registry.names("dac") == ["IdealDAC", "QuantizerDAC", "SignMagnitudeDAC"]
+    assert registry.names("circuit") == ["IdealCircuit"]
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_devices_conform(name):
+    check_device(name, **({} if name == "IdealDevice" else {"magnitude": 0.05}))
+
+
+@pytest.mark.parametrize("bits", [0, 2, 5, 8])
+@pytest.mark.parametrize("name", ["IdealADC", "QuantizerADC", "SignMagnitudeADC"])
+def test_adcs_conform(name, bits):
+    check_adc(name, bits=bits)
+    if name != "SignMagnitudeADC":
+        check_adc(name, bits=bits, signed=False)
+
+
+@pytest.mark.parametrize("bits", [0, 2, 5, 8])
+@pytest.mark.parametrize("name", ["IdealDAC", "QuantizerDAC", "SignMagnitudeDAC"])
+def test_dacs_conform(name, bits):
+    check_dac(name, bits=bits)
+
+
+def test_circuits_conform():
+    check_circuit("IdealCircuit")
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_mapping_steps_conform(signed):
+    for cell_bits in (0, 2, 7):
+        check_weight_digits(WholeWeight(signed, cell_bits))
+    for bits, count in [(8, 1), (8, 2), (8, 4), (8, 8), (7, 3), (2, 2), (16, 5)]:
+        step = SlicedWeight(signed, bits, count)
+        check_weight_digits(step, tolerance=0.5 / step.steps)
+    for cells in (OneSidedPair(), TwoSidedPair(), SingleCell()):
+        check_cells(cells)
+    for lowest in (0.0, 0.1, 0.5):
+        for cell_bits in (-1, 0, 1, 4, 8):
+            check_levels(CellLevels(lowest, cell_bits))
+
+
+def broken_device(**methods):
+    """A frozen device class with the given methods."""
+    return dataclass(frozen=True)(type("Broken", (Device,), methods))
+
+
+BROKEN_DEVICES = {
+    "describes neither": {},
+    "shape": {"programmed": lambda self, g, cell, draw: g.sum() + draw.normal() * g},
+    "changes its argument": {"programmed": lambda self, g, cell, draw: np.multiply(g, 2, out=g)},
+    "same draws": {
+        "programmed": lambda self, g, cell, draw: g * np.random.default_rng().normal(size=g.shape)
+    },
+    "device array": {
+        "programmed": lambda self, g, cell, draw: np.asarray(g) * draw.normal(),
+    },
+    "negative": {"programming_sigma": lambda self, g, cell: -0.1 * g},
+    "not finite": {"read_sigma": lambda self, g, cell: np.inf * g},
+}
+
+
+@pytest.mark.parametrize("law", [law for law in BROKEN_DEVICES if law != "shape"])
+def test_a_broken_device_is_told_which_law_it_breaks(law):
+    with pytest.raises(ConformanceError, match=law):
+        check_device(broken_device(**BROKEN_DEVICES[law]))
+
+
+def test_a_device_that_drops_dimensions_is_told_so():
+    lost = {"programmed": lambda self, g, cell, draw: g.sum(keepdims=False) + 0.0}
+    with pytest.raises(ConformanceError, match="shape"):
+        check_device(broken_device(**lost))
+
+
+@pytest.mark.parametrize(("gain", "shift", "law"), [(1.1, 0.0, "spread"), (1.0, 0.2, "mean")])
+def test_a_law_that_is_not_its_declared_moments_is_found(monkeypatch, gain, shift, law):
+    """Draws that are not standard make the drawn moments leave the declared ones."""
+    standard = Draw.standard
+    monkeypatch.setattr(Draw, "standard", lambda self, name: gain * standard(self, name) + shift)
+    with pytest.raises(ConformanceError, match=law):
+        check_device("NormalProportionalDevice", magnitude=0.1)
+
+
+def test_an_undeclared_field_and_a_class_that_is_not_frozen_are_errors():
+    @dataclass(frozen=True)
+    class Undeclared(Device):
+        spread: float = 0.1
+
+        def read_sigma(self, siemens, cell):
+            return self.spread * siemens
+
+    with pytest.raises(ConformanceError, match="spread"):
+        check_device(Undeclared)
+
+    with pytest.raises(ConformanceError, match="not derived from ADC"):
+        check_adc(Undeclared())
+
+
+def test_broken_converters_are_told_which_law_they_break():
+    @dataclass(frozen=True)
+    class Overflowing(ADC):
+        bits: int = parameter(4, type=int)
+
+        def convert(self, amps, low, high, kernels, dither=None):
+            return kernels.quantize(amps, 2 * low, 2 * high, 2**self.bits - 1)
+
+    with pytest.raises(ConformanceError, match="leave the range"):
+        check_adc(Overflowing)
+
+    @dataclass(frozen=True)
+    class Backwards(ADC):
+        bits: int = parameter(4, type=int)
+
+        def convert(self, amps, low, high, kernels, dither=None):
+            return -kernels.quantize(amps, low, high, 2**self.bits - 1)
+
+    with pytest.raises(ConformanceError, match="smaller result"):
+        check_adc(Backwards)
+
+    @dataclass(frozen=True)
+    class TooFine(ADC):
+        bits: int = parameter(4, type=int)
+
+        def convert(self, amps, low, high, kernels, dither=None):
+            return kernels.quantize(amps, low, high, 2 ** (self.bits + 1))
+
+    with pytest.raises(ConformanceError, match="different results"):
+        check_adc(TooFine)
+
+
+def test_a_circuit_that_makes_current_is_told_so():
+    @dataclass(frozen=True)
+    class Generous(Circuit):
+        def effective(self, conductances):
+            return 1.01 * conductances
+
+    with pytest.raises(ConformanceError, match="add to the total"):
+        check_circuit(Generous)
