@@ -85,9 +85,11 @@ def test_device_and_host_agree(name, complex_valued):
         run(on_device, backend, matrix, complex_valued),
     )
     for one, other in zip(expected, got, strict=True):
-        np.testing.assert_array_equal(one, other)
+        # Memory order may differ, and with it the order of a sum of at most 18 terms.
+        bound = 8 * np.finfo(np.float64).eps * 18 * max(1.0, np.abs(one).max())
+        np.testing.assert_allclose(one, other, rtol=0, atol=bound)
     if name == "recording":
-        np.testing.assert_array_equal(adc_ranges(on_host), adc_ranges(on_device))
+        np.testing.assert_allclose(adc_ranges(on_host), adc_ranges(on_device), rtol=1e-6)
     part = on_device.cores[0][0]
     arrays = part.core_slices[0][0] if name == "sliced" else getattr(part, "core", None)
     assert isinstance((arrays or part.core_pos).matrix, np.ndarray)
