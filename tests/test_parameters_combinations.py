@@ -52,6 +52,13 @@ IMPOSSIBLE = [
         {"xbar.array.parasitics.enable": True, "xbar.array.parasitics.current_from_input": False},
         ["xbar.array.parasitics.current_from_input", DAC + "input_bitslicing"],
     ),
+    (
+        {
+            "core.balanced.interleaved_posneg": True,
+            "core.balanced.subtract_current_in_xbar": False,
+        },
+        ["core.balanced.interleaved_posneg", "core.balanced.subtract_current_in_xbar"],
+    ),
 ]
 
 

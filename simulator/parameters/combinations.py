@@ -26,6 +26,7 @@ def check_combinations(params: CrossSimParameters) -> None:
     if not (inputs.match and adc.match and dac.match):
         _check_direction(params.core, inputs.vmm, dac.vmm, adc.vmm)
     _check_source_lines(params)
+    _check_shared_lines(params.core)
 
 
 def _check_direction(
@@ -140,6 +141,16 @@ def _check_source_lines(params: CrossSimParameters) -> None:
             f"{parasitics._where('current_from_input')} is False: inputs then only switch cells on"
             f" and off, which needs {dac._where('input_bitslicing')} = True and"
             f" {dac._where('slice_size')} = 1; got {dac.input_bitslicing} and {dac.slice_size}"
+        )
+
+
+def _check_shared_lines(core: CoreParameters) -> None:
+    balanced = core.balanced
+    shared = core.style == CoreStyle.BALANCED and balanced.interleaved_posneg
+    if shared and not balanced.subtract_current_in_xbar:
+        raise ParameterError(
+            f"{balanced._where('interleaved_posneg')} is True: the cells of a pair then share one"
+            f" line, so {balanced._where('subtract_current_in_xbar')} cannot be False"
         )
 
 
