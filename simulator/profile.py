@@ -33,7 +33,7 @@ def adc_ranges(core: AnalogCore, percentile: float = 99.99, transposed: bool = F
     """Proposed ``calibrated_range``: shape (2,), or (num_slices, 2) for bit-sliced weights.
 
     The range covers ``percentile`` % of the recorded currents on either side. Currents of both
-    signs get a symmetric range. Ranges of bit slices are the number of inputs over a power of
+    signs get a symmetric range, others one that starts at the lowest current. Ranges of bit slices are the number of inputs over a power of
     two, so that their codes can be merged by shifting. Raises InputError, ParameterError.
     """
     if not 50 < percentile <= 100:
@@ -49,7 +49,9 @@ def adc_ranges(core: AnalogCore, percentile: float = 99.99, transposed: bool = F
 def _covering(values: np.ndarray, percentile: float) -> tuple[float, float]:
     low, high = np.percentile(values, [100 - percentile, percentile])
     largest = max(abs(low), abs(high), float(np.finfo(np.float32).tiny))
-    return (-largest, largest) if low < 0 else (0.0, largest)
+    if low < 0:
+        return -largest, largest
+    return (float(low), largest) if low < largest else (0.0, largest)
 
 
 def _shiftable(low: float, high: float, inputs: int) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,7 +27,7 @@ _GREY = "#6b7280"
 _SHARES = (0, 20, 40, 60, 80, 90, 95, 97, 98, 99, 100)
 _FINE_SHARES = (90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100)
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 11,
     "axes.spines.top": False,
@@ -230,15 +231,15 @@ def _picture(name: str, figure: Figure, alt: str) -> Picture:
     return Picture(name, content["png"], content["svg"], alt)
 
 
-def _to_percent(decibel: np.ndarray) -> np.ndarray:
+def _to_percent(decibel: Any) -> Any:
     return 100 * 10 ** (-np.asarray(decibel) / 20)
 
 
-def _to_decibel(percent: np.ndarray) -> np.ndarray:
+def _to_decibel(percent: Any) -> Any:
     return -20 * np.log10(np.maximum(np.asarray(percent), 1e-300) / 100)
 
 
 def _percent_ticks(axes: Axes) -> list[float]:
     low, high = axes.get_ylim()
     decades = [10.0**exponent * digit for exponent in range(-14, 5) for digit in (1, 3)]
-    return [tick for tick in decades if low <= _to_decibel(np.array(tick)) <= high]
+    return [tick for tick in decades if low <= _to_decibel(tick) <= high]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -113,6 +114,7 @@ def _render(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["unbroken"] = _unbroken
     return environment.from_string(source).render(
         config=store.config,
         setup=setup,
@@ -133,6 +135,13 @@ def _render(
         csv=base64.b64encode(store.results.read_bytes()).decode(),
         percent=percent,
     )  # fmt: skip
+
+
+def _unbroken(text: str) -> str:
+    """Return `text` with numbers kept beside their unit, and words in one piece, at line ends."""
+    for unit in ("%", "dB", "bits"):
+        text = re.sub(rf"(?<=\d) {unit}", f"\N{NO-BREAK SPACE}{unit}", text)
+    return re.sub(r"(?<=\w)-(?=\w)", "\N{NON-BREAKING HYPHEN}", text)
 
 
 def _in_words(values: Values) -> list[tuple[str, str, bool]]:

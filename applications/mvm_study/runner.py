@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -62,7 +65,9 @@ def simulate(job: Job, tasks: Sequence[tuple[int, int]], workers: int) -> Iterat
         initargs=(job,),
     )
     try:
-        for future in as_completed([pool.submit(_run_in_process, task) for task in tasks]):
+        with _interrupts_held_back():
+            futures = [pool.submit(_run_in_process, task) for task in tasks]
+        for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool:
         raise StudyError(
@@ -110,12 +115,38 @@ def _write_parameters(tree: CrossSimParameters, path: Path) -> None:
 _worker: _Worker | None = None
 
 
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold an interrupt back for a while; processes started meanwhile never receive one.
+
+    They leave it to their parent, which stops the pool. Windows has no such mask.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would lift the mask when started later
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 def _start_process(job: Job) -> None:
-    """Set up a worker process; an interrupt is for the parent, which then stops the pool."""
+    """Set up a worker process."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
     _worker = _Worker(job)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone; a pool would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_in_process(task: tuple[int, int]) -> Outcome:

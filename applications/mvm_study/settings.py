@@ -52,7 +52,7 @@ def expand(config: StudyConfig) -> list[Setting]:
     if config.grid:
         combinations = itertools.product(*config.grid.values())
         points += [(GRID, {}, dict(zip(config.grid, values))) for values in combinations]
-    settings = []
+    settings: list[Setting] = []
     for sweep_name, fixed, point in points:
         for mapping, own in config.mappings.items():
             values = config.base | own | fixed | point

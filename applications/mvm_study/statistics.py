@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -49,7 +49,7 @@ def mean_over_chips(values: Sequence[float]) -> Estimate:
     if len(numbers) < 2 or not np.isfinite(numbers).all():
         return Estimate(mean, None, None, len(numbers))
     error = float(numbers.std(ddof=1)) / math.sqrt(len(numbers))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(numbers) - 1)) * error
+    half = float(stdtrit(len(numbers) - 1, (1 + CONFIDENCE) / 2)) * error
     return Estimate(mean, mean - half, mean + half, len(numbers))
 
 
@@ -58,5 +58,8 @@ def share(successes: int, count: int) -> Estimate:
 
     Wilson, J. Am. Stat. Assoc. 22 (1927) 209; within [0, 1] also for shares near 0 or 1.
     """
-    interval = stats.binomtest(successes, count).proportion_ci(CONFIDENCE, method="wilson")
+    # Imported here because it takes longer than the rest of a worker process's imports.
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, count).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / count, float(interval.low), float(interval.high), count)

@@ -121,7 +121,7 @@ class Store:
             raise StudyError(
                 f"{self.folder} holds a damaged study; choose another folder with --out"
             ) from None
-        difference = _difference(found, wanted)
+        difference = _difference(_wherever(found), _wherever(wanted))
         if not difference and setup.fingerprint != fingerprint:
             difference = "the data files have changed"
         if difference:
@@ -179,6 +179,11 @@ def _csv_lines(rows: list[list[str]]) -> bytes:
 
 def _to_yaml(content: dict[str, Any]) -> bytes:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).encode()
+
+
+def _wherever(config: Any) -> Any:
+    """Return a configuration without the places of data files: their content is what counts."""
+    return config | {"data": "files"} if isinstance(config, dict) and "data" in config else config
 
 
 def _difference(found: Any, wanted: dict[str, Any], prefix: str = "") -> str:

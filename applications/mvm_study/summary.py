@@ -63,7 +63,11 @@ def finding(points: Sequence[Point], key: str, digital: float | None) -> str:
     words = [
         f"{_limit(own, key, digital, more_is_better)} ({name})" for name, own in groups.items()
     ]
-    return "Accuracy stays within one percentage point of digital " + ", ".join(words) + "."
+    label = axis(key).label
+    lead = (
+        f"{label[0].upper()}{label[1:]} that keeps accuracy within one percentage point of digital"
+    )
+    return f"{lead}: {', '.join(words)}."
 
 
 def _limit(points: Sequence[Point], key: str, digital: float, more_is_better: bool) -> str:
@@ -75,8 +79,8 @@ def _limit(points: Sequence[Point], key: str, digital: float, more_is_better: bo
             break
         kept = point.setting.point[key]
     if kept is None:
-        return "at no simulated value"
-    return f"{'from' if more_is_better else 'up to'} {axis(key).show_with_unit(kept)}"
+        return "none shown"
+    return f"{'at least' if more_is_better else 'up to'} {axis(key).show_with_unit(kept)}"
 
 
 def _range_of_snr(groups: dict[str, list[Point]]) -> str:

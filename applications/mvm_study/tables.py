@@ -17,7 +17,8 @@ from .summary import Point, by_mapping, of_sweep
 def sweep_titles(config: StudyConfig) -> dict[str, str]:
     """Return the titles of base setting, sweeps and grid, by name, in order."""
     titles = {BASE: "Base setting"} | {sweep.name: sweep.title for sweep in config.sweeps}
-    return titles | ({GRID: "Every combination"} if config.grid else {})
+    varied = " and ".join(axis(key).label for key in config.grid)
+    return titles | ({GRID: f"Every combination of {varied}"} if config.grid else {})
 
 
 def tables(config: StudyConfig, points: Sequence[Point]) -> list[Table]:

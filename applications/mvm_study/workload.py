@@ -104,7 +104,12 @@ def _train(config: StudyConfig, images: np.ndarray, labels: np.ndarray) -> Any:
     )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return network.fit(images, labels)
+        # On ^C, scikit-learn only warns, and returns what it has: another classifier.
+        warnings.filterwarnings("error", "Training interrupted", UserWarning)
+        try:
+            return network.fit(images, labels)
+        except UserWarning:
+            raise KeyboardInterrupt from None
 
 
 def _own_product(config: StudyConfig) -> Workload:

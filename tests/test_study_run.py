@@ -1,0 +1,317 @@
+"""The study from the command line: results, continuation, the page, and mistakes."""
+
+import csv
+import re
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("sklearn", reason="the study needs the extra 'study'")
+
+from applications.mvm_study import cli
+from simulator import CrossSimParameters
+
+SMALL = """
+chips: 3
+base: {adc_bits: 6, input_bits: 8, on_off_ratio: 50}
+sweeps:
+- {axis: programming_error, values: [0, 0.05, 0.1]}
+"""
+LARGE = """
+chips: 3
+base: {adc_bits: 6, input_bits: 8, on_off_ratio: 50}
+sweeps:
+- {axis: adc_bits, values: [4, 8, 12], title: <b>Bits, text: <script>x</script>}
+- {axis: xbar.device.programming_error.model, parameters: {programming_error: 0.1},
+   values: [NormalProportionalDevice, NormalIndependentDevice]}
+grid: {cell_bits: [3, 6], programming_error: [0, 0.1]}
+"""
+
+
+def fill(folder):
+    """Put an own product and two studies of it into a folder."""
+    generator = np.random.default_rng(1)
+    np.save(folder / "W.npy", generator.normal(size=(12, 20)))
+    np.save(folder / "X.npy", generator.uniform(-1, 1, size=(20, 50)))
+    (folder / "small.yaml").write_text(SMALL)
+    (folder / "large.yaml").write_text(LARGE)
+
+
+def run(folder, *arguments, study="small"):
+    """Run a study of the product in `folder`, with the results in `folder/out`."""
+    options = {"--matrix": "W.npy", "--inputs": "X.npy", "--config": f"{study}.yaml"}
+    command = [word for key, name in options.items() for word in (key, str(folder / name))]
+    return cli.main([*command, "--workers", "1", "--out", str(folder / "out"), *arguments])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    fill(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """The results of the larger study; for reading only."""
+    folder = tmp_path_factory.mktemp("large")
+    fill(folder)
+    assert run(folder, study="large") == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A folder in which the smaller study is finished; for reading only."""
+    folder = tmp_path_factory.mktemp("small")
+    fill(folder)
+    assert run(folder) == 0
+    return folder
+
+
+@pytest.fixture
+def finished(small, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(small, tmp_path / "finished")
+
+
+def rows(out):
+    with (out / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def not_allowed(*_):
+    raise AssertionError("nothing should be computed")
+
+
+def kill_after(count, patch):
+    """Make the study stop, as if killed, once `count` chips are simulated."""
+    whole = cli.simulate
+
+    def cut_off(*arguments):
+        for done, outcome in enumerate(whole(*arguments)):
+            if done == count:
+                raise KeyboardInterrupt
+            yield outcome
+
+    patch.setattr(cli, "simulate", cut_off)
+
+
+def one_line(capsys):
+    """Return what the last run complained about: one line, and no traceback."""
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("error: ")
+    assert not any("Traceback" in line for line in lines)
+    return lines[-1]
+
+
+def test_the_folder_holds_what_it_should(large):
+    names = ["figures", "index.html", "parameters", "results.csv", "setup.yaml", "study.yaml"]
+    assert sorted(path.name for path in large.iterdir()) == names
+    figures = {path.name for path in (large / "figures").iterdir()}
+    assert {"adc_bits-snr.png", "adc_bits-snr.svg", "grid-offset.png"} <= figures
+    assert not list(large.rglob("*.partial*"))
+    deterministic, random = 3 * (1 + 3 + 2), 3 * (2 + 2)
+    assert len(list((large / "parameters").iterdir())) == deterministic + random
+    assert len(rows(large)) == deterministic + 3 * random
+
+
+def test_parameters_are_exact_and_can_be_read_back(large):
+    tree = CrossSimParameters.from_yaml(str(large / "parameters/007-adc_bits-8-offset.yaml"))
+    assert tree.xbar.adc.mvm.bits == 8
+    assert tree.core.style.name == "OFFSET"
+    assert tree.simulation.seed == 1
+    assert np.shape(tree.xbar.adc.mvm.calibrated_range) == (2,)
+
+
+def test_more_bits_are_better(large):
+    for mapping in ("balanced", "offset", "bit-sliced"):
+        own = [r for r in rows(large) if r["mapping"] == mapping and r["sweep"] == "adc_bits"]
+        ratios = [float(row["snr_db"]) for row in own]
+        assert len(ratios) == 3
+        assert ratios == sorted(ratios)
+
+
+def test_more_error_is_worse(small):
+    for mapping in ("balanced", "offset", "bit-sliced"):
+        own = [r for r in rows(small / "out") if r["mapping"] == mapping]
+        shares = [float(row["programming_error"] or 0) for row in own]
+        ratios = [float(row["snr_db"]) for row in own]
+        means = [np.mean([r for s, r in zip(shares, ratios) if s == x]) for x in (0, 0.05, 0.1)]
+        assert means == sorted(means, reverse=True)
+
+
+def test_rows_are_consistent(large):
+    for row in rows(large):
+        assert row["accuracy"] == ""
+        ratio = -20 * np.log10(float(row["relative_rms_error"]))
+        assert float(row["snr_db"]) == pytest.approx(ratio, abs=1e-12)
+
+
+def test_same_seed_same_bytes_for_any_number_of_workers(small, folder):
+    one = (small / "out/results.csv").read_bytes()
+    assert run(folder, "--workers", "2") == 0
+    assert (folder / "out/results.csv").read_bytes() == one
+    assert run(folder, "--seed", "2", "--out", str(folder / "other")) == 0
+    assert (folder / "other/results.csv").read_bytes() != one
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_a_cut_off_study_is_continued(small, folder, monkeypatch, capsys, count):
+    with monkeypatch.context() as patch:
+        kill_after(count, patch)
+        assert run(folder) == 130
+    assert "run the same command again" in capsys.readouterr().err
+    assert len(rows(folder / "out")) == count
+    with (folder / "out/results.csv").open("a") as file:
+        file.write("9,base,bal")  # what a power cut may leave of a line
+    assert run(folder) == 0
+    whole = small / "out/results.csv"
+    left = len(rows(small / "out")) - count
+    assert f"simulated {left} chips" in capsys.readouterr().err
+    assert (folder / "out/results.csv").read_bytes() == whole.read_bytes()
+
+
+def test_a_study_cut_off_before_its_page_gets_the_page(finished, monkeypatch):
+    page = finished / "out/index.html"
+    page.unlink()
+    monkeypatch.setattr(cli, "simulate", not_allowed)
+    assert run(finished) == 0
+    assert page.exists()
+
+
+def test_a_finished_study_is_shown_without_computing(finished, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "simulate", not_allowed)
+    monkeypatch.setattr(cli, "load_workload", not_allowed)
+    monkeypatch.setattr(cli, "write_report", not_allowed)
+    before = {path: path.stat().st_mtime_ns for path in (finished / "out").rglob("*")}
+    assert run(finished) == 0
+    assert "SNR (dB)" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (finished / "out").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--seed", "2"], "seed is 1 there and 2 here"), (["--quick"], "there and")],
+)
+def test_another_study_in_the_folder_is_an_error_that_names_out(finished, capsys, arguments, words):
+    assert run(finished, *arguments) == 2
+    message = one_line(capsys)
+    assert words in message
+    assert "--out" in message
+
+
+def test_other_data_is_another_study(finished, capsys):
+    np.save(finished / "W.npy", 2 * np.load(finished / "W.npy"))
+    assert run(finished) == 2
+    message = one_line(capsys)
+    assert "data files have changed" in message
+    assert "--out" in message
+
+
+def test_other_folders_are_left_alone(folder, capsys):
+    (folder / "full").mkdir()
+    (folder / "full/thesis.txt").write_text("")
+    (folder / "file").write_text("")
+    for out in ("full", "file"):
+        assert run(folder, "--out", str(folder / out)) == 2
+        assert "holds no study" in one_line(capsys)
+    assert [path.name for path in (folder / "full").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"\n1,base,offset,0", b"\n1,base,offset,9"), (b"\n0,base", b"\nx,base"), (b",6,", b",7,")],
+)
+def test_a_changed_row_is_an_error_with_its_line(finished, capsys, old, new):
+    path = finished / "out/results.csv"
+    path.write_bytes(path.read_bytes().replace(old, new))
+    assert run(finished) == 2
+    assert re.search(r"results.csv:[23]: not a row of this study", one_line(capsys))
+
+
+def test_a_damaged_folder_is_an_error(finished, capsys):
+    (finished / "out/setup.yaml").write_text("[")
+    assert run(finished) == 2
+    assert "damaged" in one_line(capsys)
+
+
+def test_results_of_two_versions_are_not_mixed(folder, finished, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        kill_after(2, patch)
+        run(folder)
+    for place in (folder, finished):
+        path = place / "out/setup.yaml"
+        setup = yaml.safe_load(path.read_text())
+        setup["versions"]["OhmCore"] = "0.0"
+        path.write_text(yaml.safe_dump(setup))
+    capsys.readouterr()
+    assert run(folder) == 2
+    assert "begun with OhmCore 0.0" in one_line(capsys)
+    assert run(finished) == 0
+    assert "computed with OhmCore 0.0" in capsys.readouterr().err
+
+
+def test_the_page_needs_nothing_but_itself(large):
+    page = (large / "index.html").read_text(encoding="utf-8")
+    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+    assert not re.search(r"https?:|file:|//|@import|url\(", text)
+    sources = re.findall(r"""\b(?:src|href)\s*=\s*["']?([^"'\s>]+)""", page)
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert page.count("<figcaption>") == page.count("<img") == 2 + 3
+
+
+def test_text_from_the_study_file_is_escaped(large):
+    page = (large / "index.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seed", "x"], ["--seed", "'x'"]),
+        (["--seed", "-1"], ["--seed", "got -1"]),
+        (["--workers", "0"], ["--workers", "got 0"]),
+        (["--matrix", "W.npy"], ["--inputs go together"]),
+        (["--nosuch"], ["--nosuch"]),
+        (["--config", "none.yaml"], ["none.yaml: cannot be read"]),
+        (["--matrix", "no.npy", "--inputs", "X.npy"], ["no.npy: cannot be read"]),
+        (["--matrix", "X.npy", "--inputs", "W.npy"], ["W.npy: got an array of shape (12, 20)"]),
+        (["--config", "bad.yaml"], ["setting 003-", "no device model is called 'Nothing'"]),
+    ],
+)
+def test_mistakes_end_with_code_2_and_one_line(folder, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(folder)
+    (folder / "bad.yaml").write_text(
+        "data: {matrix: W.npy, inputs: X.npy}\n"
+        "sweeps: [{axis: programming_error, values: [0.1],"
+        " parameters: {xbar.device.programming_error.model: Nothing}}]\n"
+    )
+    assert cli.main([*arguments, "--out", "out"]) == 2
+    message = one_line(capsys)
+    for word in words:
+        assert word in message
+
+
+def test_digits_from_end_to_end(tmp_path, capsys):
+    out = tmp_path / "digits"
+    assert cli.main(["--quick", "--out", str(out), "--workers", "1"]) == 0
+    assert "digital accuracy" in capsys.readouterr().out
+    setup = yaml.safe_load((out / "setup.yaml").read_text(encoding="utf-8"))
+    assert setup["test_count"] == 899
+    digital = setup["digital_correct"] / 899
+    assert digital > 0.95
+    found = rows(out)
+    best = [float(r["accuracy"]) for r in found if r["sweep"] == "base"]
+    assert len(best) == 3
+    assert min(best) > digital - 0.01
+    worst = [float(r["accuracy"]) for r in found if r["programming_error"] == "0.3"]
+    assert len(worst) == 3 * 3
+    assert np.mean(worst) < digital - 0.05
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert f"{100 * digital:.2f} %" in page
+    assert "Wilson" in page
