@@ -1,8 +1,8 @@
 # The commands of this project; `make` lists them. PYTHON chooses the interpreter that .venv is
 # made from (`make clean` first to change it): make PYTHON=python3.12 test
 PYTHON ?= python3
-# Two test processes: the machines this runs on have two cores or more.
-PYTEST_ARGS ?= -n 2
+# Two test processes, each with whole files, so that what a file prepares is prepared once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 STUDY_ARGS ?=
 
 VENV := .venv

@@ -112,7 +112,16 @@ def against_gemm(setting: Setting, batch: int, repeats: int) -> Timing:
     """A 1024 by 1024 core against the plain product."""
     problem = Problem.uniform(1024, batch)
     core = AnalogCore(problem.matrix, setting(problem))
+    _require_sense(core, problem)
     return ratio(lambda: core @ problem.inputs, problem.gemm, repeats)
+
+
+def _require_sense(core: AnalogCore, problem: Problem) -> None:
+    """A product that is mostly error would be timed for nothing."""
+    exact = problem.gemm()
+    error = np.linalg.norm(core @ problem.inputs - exact) / np.linalg.norm(exact)
+    if not error < 0.2:
+        raise RuntimeError(f"the product to be timed is off by {error:.0%}")
 
 
 def noisy_batch() -> Timing:

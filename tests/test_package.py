@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from source_rules import Source, imports
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("simulator", "adapters", "applications")
@@ -113,6 +114,20 @@ def test_study_needs_no_deep_learning_framework(setup_cfg):
     assert names.isdisjoint({"torch", "keras", "tensorflow", "jax"})
 
 
+def test_study_imports_only_what_its_extra_installs(setup_cfg):
+    needed = setup_cfg["options"]["install_requires"]
+    needed += setup_cfg["options.extras_require"]["study"]
+    modules = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+    allowed = {modules.get(r.name, r.name) for r in requirements(needed)} | set(PACKAGES)
+    allowed |= sys.stdlib_module_names
+    found = set()
+    for path in (ROOT / "applications" / "mvm_study").rglob("*.py"):
+        source = Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+        found |= {item.root for item in imports(source)}
+    assert found
+    assert found - allowed == set()
+
+
 def test_documented_commands_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
@@ -145,6 +160,14 @@ def test_readme_code_runs_as_one_program(tmp_path):
         [sys.executable, str(program)], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_bench_prints_a_table_with_a_figure_per_work():
+    command = [sys.executable, "-m", "benchmarks.run", "16x16"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    (row,) = re.findall(r"^\| 16x16 core.*$", done.stdout, re.MULTILINE)
+    assert re.search(r"\| 10 us \| [0-9.]+ us \|", row)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit")

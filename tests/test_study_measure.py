@@ -89,7 +89,11 @@ def test_ranges_hold_the_training_currents_and_no_more(mapping, signed):
     assert np.all(ranges[:, 1] > 0)
     assert np.all(ranges[:, 1] <= 2 * workload.matrices[0].shape[1])
     signed_currents = signed or mapping != "offset"
-    assert np.all(ranges[:, 0] == (-ranges[:, 1] if signed_currents else 0))
+    if signed_currents:
+        assert np.all(ranges[:, 0] == -ranges[:, 1])
+    else:
+        # A converter of currents of one sign starts at the lowest, which is that of cells at Gmin.
+        assert np.all((ranges[:, 0] >= 0) & (ranges[:, 0] < ranges[:, 1]))
     assert tree.core.mapping.inputs.mvm.max == np.abs(workload.calibration[0]).max()
     assert tree.core.mapping.inputs.mvm.min == (-tree.core.mapping.inputs.mvm.max if signed else 0)
 
