@@ -97,9 +97,9 @@ class Axis:
         return out
 
     def join(self, tiles: Any, backend: Backend) -> Any:
-        """Put ``(parts, widest, batch)`` back to ``(length, batch)``."""
+        """Put ``(parts, widest, ...)`` back to ``(length, ...)``."""
         if self.uniform:
-            return tiles.reshape(self.length, tiles.shape[-1])
+            return tiles.reshape(self.length, *tiles.shape[2:])
         return tiles[backend.asarray(self.part), backend.asarray(self.place)]
 
 

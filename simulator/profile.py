@@ -33,8 +33,9 @@ def adc_ranges(core: AnalogCore, percentile: float = 99.99, transposed: bool = F
     """Proposed ``calibrated_range``: shape (2,), or (num_slices, 2) for bit-sliced weights.
 
     The range covers ``percentile`` % of the recorded currents on either side. Currents of both
-    signs get a symmetric range, others one that starts at the lowest current. Ranges of bit slices are the number of inputs over a power of
-    two, so that their codes can be merged by shifting. Raises InputError, ParameterError.
+    signs get a symmetric range, others one that starts at the lowest current. Ranges of bit slices
+    are the number of inputs over a power of two, so that their codes can be merged by shifting.
+    Raises InputError, ParameterError.
     """
     if not 50 < percentile <= 100:
         raise ParameterError(f"percentile: got {percentile!r}; allowed is a number in (50, 100]")

@@ -7,15 +7,17 @@
 
 Axes are fixed once. Currents have the shape
 
-    (phase, output part, input part, slice, side, output, batch)
+    (phase, output part, input part, slice, side, output, *rest)
 
 with phases the digits of the input, slices the digits of the weight, sides the cells of a pair,
-and parts the tiles of a large matrix. Merging an axis leaves it with length 1. Voltages are in
-units of the full-scale read voltage, conductances of Gmax, currents of the product of both.
+parts the tiles of a large matrix, and rest the vectors: (batch,) for a matrix product. Merging an
+axis leaves it with length 1. Voltages are in units of the full-scale read voltage, conductances of
+Gmax, currents of the product of both.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,45 +26,20 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
+from simulator.currents import IN_PART, OUTPUT, PHASE, REST, SIDE, SLICE, Currents
 from simulator.fold import Direction, Operand, Plan
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
+from simulator.products import MatrixProduct, Product
 from simulator.recorder import Recorder
 
-PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, BATCH = range(7)
 # A limit counts as out of reach of a noisy current at this many standard deviations.
 NOISE_REACH = 10.0
 # Draws of unit columns have slots of their own.
 UNIT_SLOT = 1 << 12
 # Temporary bytes for each random number.
 DRAW_BYTES = 32
-Product = Callable[[Any, Any], Any]
 Streams = Callable[[Purpose], Stream]
-
-
-def matrix_product(conductances: Any, volts: Any) -> Any:
-    """Currents of every line: (..., lines, inputs) times (..., inputs, batch)."""
-    return conductances @ volts
-
-
-@dataclass(frozen=True)
-class Currents:
-    """Mean currents, and the variance that read noise gives them (None: no noise to draw)."""
-
-    mean: Any
-    variance: Any = None
-
-    def merge(self, axis: int, weights: Any) -> Currents:
-        """Weighted sum over ``axis``, which stays with length 1; spreads are independent."""
-        if self.mean.shape[axis] == 1 and weights[0] == 1.0:
-            return self
-        shape = [1] * self.mean.ndim
-        shape[axis] = -1
-        w = weights.reshape(shape).astype(self.mean.dtype)
-        mean = (self.mean * w).sum(axis=axis, keepdims=True)
-        if self.variance is None:
-            return Currents(mean)
-        return Currents(mean, (self.variance * w * w).sum(axis=axis, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -86,60 +63,80 @@ class SignalPath:
     resample: Callable[[int, int], Operand]
     recorder: Recorder | None = None
 
-    def multiply(self, inputs: Any, scaling: InputScaling, vectors: Any) -> Any:
-        """Products of the programmed matrix with ``inputs``.
+    def multiply(
+        self, inputs: Any, scaling: InputScaling, vectors: Any, product: Product | None = None
+    ) -> Any:
+        """Products of the programmed matrix with ``inputs``, (outputs, *rest).
 
-        ``inputs`` (lines, batch) in units of the algorithm; ``vectors`` the number of every column
-        in the life of the core. Returns (outputs, batch), in the dtype of ``inputs``. Work is cut
-        along the batch so that intermediates stay within the memory limit.
+        ``inputs`` (lines, batch), or what ``product`` takes, in units of the algorithm;
+        ``vectors``, of shape rest, the number of every vector in the life of the core. Work is
+        cut along the batch so that intermediates stay within the memory limit.
         """
-        batch = inputs.shape[-1]
-        step = self._batch_step(inputs.dtype.itemsize)
-        if batch <= step:
-            return self._multiply(inputs, scaling, vectors)
-        out = self.backend.xp.empty((self.direction.outputs.length, batch), dtype=inputs.dtype)
-        for start in range(0, batch, step):
+        product = product or self.matrix_product
+        step = self._batch_step(inputs.dtype.itemsize, vectors)
+        if len(vectors) <= step:
+            return self._multiply(inputs, scaling, vectors, product)
+        shape = (self.direction.outputs.length, *vectors.shape)
+        out = self.backend.xp.empty(shape, dtype=inputs.dtype)
+        for start in range(0, len(vectors), step):
             part = slice(start, start + step)
-            out[:, part] = self._multiply(inputs[:, part], scaling, vectors[part])
+            piece = product.take(inputs, part)
+            out[:, part] = self._multiply(piece, scaling, vectors[part], product)
         return out
 
-    def _multiply(self, inputs: Any, scaling: InputScaling, vectors: Any) -> Any:
+    @cached_property
+    def matrix_product(self) -> MatrixProduct:
+        """The product that columns of a dense array drive."""
+        return MatrixProduct(self.direction.inputs, self.backend)
+
+    def _multiply(self, inputs: Any, scaling: InputScaling, vectors: Any, product: Product) -> Any:
         """``multiply`` for as many vectors as fit into memory."""
         if self.is_one_matrix:
-            return self._times_matrix(inputs, vectors)
+            return self._times_matrix(inputs, vectors, product)
         volts = scaling.encode(inputs)
         if not self.line.dac.is_ideal:
             limits = self.line.dac_limits(scaling)
             volts = self.line.dac.convert(volts, *limits, self.backend.kernels)
-        return scaling.decode(self._times_weights(volts, vectors))
+        return scaling.decode(self._times_weights(volts, vectors, product))
 
-    def _times_weights(self, volts: Any, vectors: Any) -> Any:
+    def _times_weights(self, volts: Any, vectors: Any, product: Product) -> Any:
         """Weights times voltages; vectors that can reach the column limit go through it."""
         if self.plan.noise == "per_device":
-            currents = self._limit(self._currents_per_device(volts, vectors))
-            return self._convert_and_merge(self._merge_analog(currents), volts, vectors)
-        limited = self._can_reach_limit(volts)
-        if not limited.any():
-            return self._times_weights_unlimited(volts, vectors)
+            return self._times_drawn_weights(volts, vectors, product)
+        limited = self._can_reach_limit(volts, product)
+        if limited is None or not limited.any():
+            return self._times_weights_unlimited(volts, vectors, product)
         if limited.all():
-            return self._times_weights_limited(volts, vectors)
-        out = self.backend.xp.empty((self.direction.outputs.length, volts.shape[1]), volts.dtype)
-        out[:, limited] = self._times_weights_limited(volts[:, limited], vectors[limited])
-        out[:, ~limited] = self._times_weights_unlimited(volts[:, ~limited], vectors[~limited])
+            return self._times_weights_limited(volts, vectors, product)
+        shape = (self.direction.outputs.length, *vectors.shape)
+        out = self.backend.xp.empty(shape, volts.dtype)
+        for mask, times in (
+            (limited, self._times_weights_limited),
+            (~limited, self._times_weights_unlimited),
+        ):
+            out[:, mask] = times(product.take(volts, mask), vectors[mask], product)
         return out
 
-    def _times_weights_limited(self, volts: Any, vectors: Any) -> Any:
-        currents = self._limit(self._draw_noise(self._all_currents(volts), vectors))
-        return self._convert_and_merge(self._merge_analog(currents), volts, vectors)
+    def _times_drawn_weights(self, volts: Any, vectors: Any, product: Product) -> Any:
+        """Noise per device: every vector meets its own cells, so vectors are unrolled."""
+        dense, product = product.unrolled(volts), self.matrix_product
+        numbers = vectors.reshape(-1)
+        currents = self._limit(self._currents_per_device(dense, numbers))
+        out = self._convert_and_merge(self._merge_analog(currents), dense, numbers, product)
+        return out.reshape(-1, *vectors.shape)
 
-    def _times_weights_unlimited(self, volts: Any, vectors: Any) -> Any:
+    def _times_weights_limited(self, volts: Any, vectors: Any, product: Product) -> Any:
+        currents = self._limit(self._draw_noise(self._all_currents(volts, product), vectors))
+        return self._convert_and_merge(self._merge_analog(currents), volts, vectors, product)
+
+    def _times_weights_unlimited(self, volts: Any, vectors: Any, product: Product) -> Any:
         if not self.hardware.folding:
-            currents = self._merge_analog(self._all_currents(volts))
+            currents = self._merge_analog(self._all_currents(volts, product))
         elif self.plan.linear:
-            return self._times_matrix(volts, vectors)
+            return self._times_matrix(volts, vectors, product)
         else:
-            currents = self._folded_currents(volts)
-        return self._convert_and_merge(currents, volts, vectors)
+            currents = self._folded_currents(volts, product)
+        return self._convert_and_merge(currents, volts, vectors, product)
 
     # -- the whole path as one matrix --------------------------------------------------------
 
@@ -156,11 +153,11 @@ class SignalPath:
         rounding = self.line.adc.stochastic_rounding and not self.line.adc.is_ideal
         return self.plan.noise is not None or rounding
 
-    def _times_matrix(self, volts: Any, vectors: Any) -> Any:
+    def _times_matrix(self, volts: Any, vectors: Any, product: Product) -> Any:
         weights, variance = self.merged_matrix(volts.dtype)
-        out = matrix_product(weights, volts)
+        out = product.merged(weights, volts)
         if variance is not None:
-            spread = self.backend.xp.sqrt(matrix_product(variance, self._squares(volts)))
+            spread = self.backend.xp.sqrt(product.merged(variance, self._squares(volts)))
             out += spread * self._output_normals(vectors, out.dtype)
         return out
 
@@ -195,24 +192,23 @@ class SignalPath:
     def _phase_weights(self) -> np.ndarray:
         return np.asarray((1.0,) if self.line.digits is None else self.line.digits.merge)
 
-    def _product(self, conductances: Any, phases: Any, lines: tuple[int, int, int]) -> Any:
-        """Currents, in the order of all axes, of phases (phase, inputs, batch)."""
-        drive = self.direction.inputs.split(phases, self.backend)[:, None]
-        flat = matrix_product(conductances, drive)
-        return flat.reshape(*flat.shape[:3], *lines, flat.shape[-1])
+    def _line_currents(self, conductances: Any, phases: Any, operand: Operand, p: Product) -> Any:
+        """Currents in the order of all axes."""
+        flat = p.currents(conductances, phases)
+        return flat.reshape(*flat.shape[:SLICE], *operand.lines, *flat.shape[SLICE + 1 :])
 
-    def _all_currents(self, volts: Any) -> Currents:
+    def _all_currents(self, volts: Any, product: Product) -> Currents:
         """Currents of every phase, slice and side: nothing merged."""
         operand = self.operand()
         mean, variance = operand.flat(volts.dtype)
         phases = self._phases(volts)
         noise = None
         if variance is not None:
-            noise = self._product(variance, phases * phases, operand.lines)
-        currents = Currents(self._product(mean, phases, operand.lines), noise)
-        return self._merge_pairs(currents) if self.hardware.shared_line else currents
+            noise = self._line_currents(variance, phases * phases, operand, product)
+        currents = Currents(self._line_currents(mean, phases, operand, product), noise)
+        return currents.merge_pairs() if self.hardware.shared_line else currents
 
-    def _folded_currents(self, volts: Any) -> Currents:
+    def _folded_currents(self, volts: Any, product: Product) -> Currents:
         """Currents at the converter: pairs and phases merged before the product where linear."""
         operand = self._folded_operand
         mean, variance = operand.flat(volts.dtype)
@@ -220,8 +216,8 @@ class SignalPath:
         noise = None
         if variance is not None:
             squares = phases * phases if self.plan.phases else self._squares(volts)[None]
-            noise = self._product(variance, squares, operand.lines)
-        return Currents(self._product(mean, phases, operand.lines), noise)
+            noise = self._line_currents(variance, squares, operand, product)
+        return Currents(self._line_currents(mean, phases, operand, product), noise)
 
     @cached_property
     def _folded_operand(self) -> Operand:
@@ -237,19 +233,25 @@ class SignalPath:
             for phase, drive in enumerate(phase_volts):
                 operand = self.resample(int(vector), phase)
                 conductances, _ = operand.flat(volts.dtype)
-                column.append(self._product(conductances, drive[None, :, None], operand.lines))
+                phase_drive = drive[None, :, None]
+                column.append(
+                    self._line_currents(conductances, phase_drive, operand, self.matrix_product)
+                )
             columns.append(self.backend.xp.concatenate(column))
-        currents = Currents(self.backend.xp.concatenate(columns, axis=BATCH))
-        return self._merge_pairs(currents) if self.hardware.shared_line else currents
+        currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
+        return currents.merge_pairs() if self.hardware.shared_line else currents
 
     # -- the column limit --------------------------------------------------------------------
 
-    def _can_reach_limit(self, volts: Any) -> Any:
-        """Which vectors could drive a line to ``Icol_max``; a limit out of reach is no stage."""
+    def _can_reach_limit(self, volts: Any, product: Product) -> Any:
+        """Which entries of the batch could drive a line to ``Icol_max``; None without a limit.
+
+        A limit out of reach is no stage.
+        """
         xp, limit = self.backend.xp, self.hardware.column_limit
         if limit <= 0:
-            return xp.zeros(volts.shape[1], dtype=bool)
-        largest = xp.abs(volts).max(axis=0)
+            return None
+        largest = product.peaks(volts)
         if self.line.digits is not None:
             largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
         return largest * self._full_scale_current > limit
@@ -268,29 +270,22 @@ class SignalPath:
 
     # -- currents to results -----------------------------------------------------------------
 
-    def _merge_pairs(self, currents: Currents) -> Currents:
-        """Positive minus negative cells; their spreads are independent."""
-        if currents.mean.shape[SIDE] == 1:
-            return currents
-        difference = currents.mean[:, :, :, :, :1] - currents.mean[:, :, :, :, 1:]
-        if currents.variance is None:
-            return Currents(difference)
-        return Currents(difference, currents.variance.sum(axis=SIDE, keepdims=True))
-
     def _merge_analog(self, currents: Currents) -> Currents:
         """What the array and its integrators add up before the converter: pairs and phases."""
         if self.hardware.pair_in_array:
-            currents = self._merge_pairs(currents)
+            currents = currents.merge_pairs()
         if self.plan.phases or self.line.digits is None:
             return currents
         return currents.merge(PHASE, self.backend.asarray(self._phase_weights))
 
-    def _convert_and_merge(self, currents: Currents, volts: Any, vectors: Any) -> Any:
+    def _convert_and_merge(
+        self, currents: Currents, volts: Any, vectors: Any, product: Product
+    ) -> Any:
         """From currents at the converter to weights times voltages."""
         if self.plan.noise_point == "converter":
             currents = self._draw_noise(currents, vectors)
         converted = replace(currents, mean=self._convert(currents.mean, vectors))
-        return self._merge_digital(converted, volts, vectors)
+        return self._merge_digital(converted, volts, vectors, product)
 
     def _draw_noise(self, currents: Currents, vectors: Any) -> Currents:
         """Draw the read noise of every current."""
@@ -307,7 +302,9 @@ class SignalPath:
         if adc.is_ideal:
             return amps
         low, high = (
-            self.backend.asarray(limit, dtype=amps.dtype)[None, None, :, :, None, None, None]
+            self.backend.asarray(limit, dtype=amps.dtype).reshape(
+                1, 1, *limit.shape, *[1] * (amps.ndim - SIDE)
+            )
             for limit in self._adc_limits
         )
         dither = None
@@ -320,21 +317,21 @@ class SignalPath:
     def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.line.adc_limits(self.direction.inputs.sizes)
 
-    def _merge_digital(self, codes: Currents, volts: Any, vectors: Any) -> Any:
+    def _merge_digital(self, codes: Currents, volts: Any, vectors: Any, product: Product) -> Any:
         """Shift and add: phases, slices, sides and input parts; take off the offset."""
         if self.direction.has_unit:
             codes = Currents(
-                codes.mean[..., 1:, :] - codes.mean[..., :1, :],
-                None if codes.variance is None else codes.variance[..., 1:, :],
+                codes.mean[:, :, :, :, :, 1:] - codes.mean[:, :, :, :, :, :1],
+                None if codes.variance is None else codes.variance[:, :, :, :, :, 1:],
             )
         # Pairs first: equal codes give an exact zero.
-        codes, weights = self._merge_pairs(codes), self._digital_weights
+        codes, weights = codes.merge_pairs(), self._digital_weights
         out = self._merge_all(codes.mean, weights)
         if codes.variance is not None:
             spread = self.backend.xp.sqrt(self._merge_all(codes.variance, weights**2))
             out = out + spread * self._output_normals(vectors, out.dtype)
         if not self.direction.has_unit and self.hardware.code.zero:
-            out = out - self.hardware.code.zero * self.weight_limit * volts.sum(axis=0)
+            out = out - self.hardware.code.zero * self.weight_limit * product.totals(volts)
         return out
 
     @cached_property
@@ -348,7 +345,7 @@ class SignalPath:
             merged = codes[0, :, 0, 0, 0] * codes.dtype.type(weights.item())
         else:
             w = self.backend.asarray(weights, dtype=codes.dtype)
-            merged = self.backend.xp.einsum("ks,ktisob->tob", w, codes[:, :, :, :, 0])
+            merged = self.backend.xp.einsum("ks,ktiso...->to...", w, codes[:, :, :, :, 0])
         return self.direction.outputs.join(merged, self.backend)
 
     # -- random draws ------------------------------------------------------------------------
@@ -360,23 +357,26 @@ class SignalPath:
         slot = xp.arange(phases * slices * sides).reshape(phases, 1, slices, sides, 1)
         tile = self.backend.asarray(direction.input_names).reshape(1, -1, 1, 1, 1)
         draw, outputs = getattr(self.streams(purpose), law), direction.output_names
-        values = draw(outputs, tile, vectors, slot)[..., self.backend.asarray(direction.lines)]
+        numbers = vectors.reshape(-1)
+        values = draw(outputs, tile, numbers, slot)[..., self.backend.asarray(direction.lines)]
         if direction.has_unit:
-            units = draw(outputs, tile, vectors, slot + UNIT_SLOT)
+            units = draw(outputs, tile, numbers, slot + UNIT_SLOT)
             values[..., 0] = units[..., self.backend.asarray(direction.lines[:, 0])]
-        return values.transpose(0, 5, 1, 2, 3, 6, 4)
+        values = values.transpose(0, 5, 1, 2, 3, 6, 4)
+        return values.reshape(*values.shape[:REST], *vectors.shape)
 
     def _output_normals(self, vectors: Any, dtype: Any) -> Any:
-        """One normal for every result, (outputs, batch)."""
+        """One normal for every result, (outputs, *rest)."""
         direction = self.direction
         first_input = int(direction.input_names[0])
         stream = self.streams(Purpose.READ_NOISE)
-        return stream.normal(direction.output_names, first_input, vectors, 0).T.astype(dtype)
+        normals = stream.normal(direction.output_names, first_input, vectors.reshape(-1), 0)
+        return normals.T.astype(dtype).reshape(-1, *vectors.shape)
 
     # -- memory ------------------------------------------------------------------------------
 
-    def _batch_step(self, itemsize: int) -> int:
-        """Vectors whose intermediates stay within the memory limit; at least one."""
+    def _batch_step(self, itemsize: int, vectors: Any) -> int:
+        """Entries of the batch whose intermediates stay within the memory limit; at least one."""
         direction, hardware = self.direction, self.hardware
         if self.plan.linear and hardware.folding:
             lines, copies = direction.outputs.length, 4
@@ -390,4 +390,5 @@ class SignalPath:
         if self.draws:
             # Numbers are drawn in float64, with the words they are made of.
             per_vector += DRAW_BYTES * lines
-        return max(1, hardware.memory_limit // per_vector)
+        vectors_per_entry = math.prod(vectors.shape[1:])
+        return max(1, hardware.memory_limit // (per_vector * max(1, vectors_per_entry)))

@@ -22,7 +22,7 @@ LAYERS = [
     {"backend"},
     MODEL_PACKAGES,
     {"parameters"},
-    {"hardware", "partition", "dtypes", "recorder"},
+    {"hardware", "partition", "dtypes", "recorder", "products", "currents"},
     {"fold"},
     {"tile"},
     {"stack"},

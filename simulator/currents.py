@@ -1,0 +1,41 @@
+"""Currents on their way to the converters, and how their axes merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# Axes of every array of currents; from REST on stand the vectors.
+PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, REST = range(7)
+
+
+@dataclass(frozen=True)
+class Currents:
+    """Mean currents, and the variance that read noise gives them (None: no noise to draw).
+
+    Spreads of different cells are independent, so variances add up with squared weights.
+    """
+
+    mean: Any
+    variance: Any = None
+
+    def merge(self, axis: int, weights: Any) -> Currents:
+        """Weighted sum over ``axis``, which stays with length 1."""
+        if self.mean.shape[axis] == 1 and weights[0] == 1.0:
+            return self
+        shape = [1] * self.mean.ndim
+        shape[axis] = -1
+        w = weights.reshape(shape).astype(self.mean.dtype)
+        mean = (self.mean * w).sum(axis=axis, keepdims=True)
+        if self.variance is None:
+            return Currents(mean)
+        return Currents(mean, (self.variance * w * w).sum(axis=axis, keepdims=True))
+
+    def merge_pairs(self) -> Currents:
+        """Positive minus negative cells; currents without pairs stay as they are."""
+        if self.mean.shape[SIDE] == 1:
+            return self
+        difference = self.mean[:, :, :, :, :1] - self.mean[:, :, :, :, 1:]
+        if self.variance is None:
+            return Currents(difference)
+        return Currents(difference, self.variance.sum(axis=SIDE, keepdims=True))

@@ -1,0 +1,92 @@
+"""The linear product is an argument of the multiply: how inputs drive the lines of an array.
+
+A core multiplies columns of a dense array. A convolution layer multiplies windows of an image by
+the same conductances; it passes its own product, and every other stage stays the same. The
+unrolled matrix of inputs, one column for each vector, defines what a product means.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.backend import Backend
+from simulator.partition import Axis
+
+
+class Product(ABC):
+    """Inputs of any shape, seen as vectors that drive the lines of ``axis``.
+
+    ``rest`` is the shape of the vectors: results have the shape (outputs, *rest), and its first
+    dimension is the batch that work is cut along.
+    """
+
+    @abstractmethod
+    def rest(self, inputs: Any) -> tuple[int, ...]:
+        """Shape of the vectors that ``inputs`` stands for."""
+
+    @abstractmethod
+    def take(self, inputs: Any, batch: Any) -> Any:
+        """The inputs of some entries of the batch (a slice or a mask)."""
+
+    @abstractmethod
+    def peaks(self, inputs: Any) -> Any:
+        """Largest magnitude on any line, for every entry of the batch."""
+
+    @abstractmethod
+    def totals(self, inputs: Any) -> Any:
+        """Sum over the lines, shape ``rest``."""
+
+    @abstractmethod
+    def unrolled(self, inputs: Any) -> Any:
+        """The matrix of all vectors, (lines, vectors)."""
+
+    @abstractmethod
+    def currents(self, conductances: Any, phases: Any) -> Any:
+        """Currents of every tile: (phases, output parts, input parts, lines, *rest).
+
+        ``conductances`` (output parts, input parts, lines, inputs of a tile); ``phases`` is a stack
+        of inputs on a new first axis.
+        """
+
+    @abstractmethod
+    def merged(self, weights: Any, inputs: Any) -> Any:
+        """Products with one matrix (outputs, lines): (outputs, *rest)."""
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Product):
+    """The plain product: inputs (lines, batch), one vector for each column."""
+
+    axis: Axis
+    backend: Backend
+
+    def rest(self, inputs: Any) -> tuple[int, ...]:
+        """One vector for each column."""
+        return (inputs.shape[1],)
+
+    def take(self, inputs: Any, batch: Any) -> Any:
+        """Some columns."""
+        return inputs[:, batch]
+
+    def peaks(self, inputs: Any) -> Any:
+        """Largest magnitude of each column."""
+        return self.backend.xp.abs(inputs).max(axis=0)
+
+    def totals(self, inputs: Any) -> Any:
+        """Sum of each column."""
+        return inputs.sum(axis=0)
+
+    def unrolled(self, inputs: Any) -> Any:
+        """The inputs themselves."""
+        return inputs
+
+    def currents(self, conductances: Any, phases: Any) -> Any:
+        """One batched product over all phases and tiles."""
+        drive = self.axis.split(phases, self.backend)[:, None]
+        return conductances @ drive
+
+    def merged(self, weights: Any, inputs: Any) -> Any:
+        """One product."""
+        return weights @ inputs
