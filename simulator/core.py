@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from simulator.arraylike import ArrayLike, numeric_array, require_finite
+from simulator.arrays import Arrays
 from simulator.backend import Backend, RandomSource, select_backend
 from simulator.complexes import (
     collapse_matrix,
@@ -19,15 +21,14 @@ from simulator.complexes import (
     expand_matrix,
 )
 from simulator.dtypes import compute_dtype, output_dtype, store_as
-from simulator.errors import InputError, OhmCoreWarning, ParameterError, ShapeError
-from simulator.hardware import build_hardware, snapshots
+from simulator.errors import InputError, OhmCoreWarning, ShapeError
+from simulator.hardware import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.parameters import CrossSimParameters
 from simulator.parameters.core_parameters import BalancedCoreStyle, CoreStyle
-from simulator.partition import Axis, Grid, matrix_axes
 from simulator.parts import ArrayPart
+from simulator.products import Product
 from simulator.recorder import Recorder
-from simulator.stack import State, TileStack
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class AnalogCore(ArrayLike):
             several. They are copied: later changes of the tree do not reach the core.
         empty_matrix: leave the arrays unprogrammed.
         stream: number that tells cores of the same ``simulation.seed`` apart.
+        entropy: gives 64 bits where there is no seed; None takes them from NumPy's global state.
         backend: where to compute; None follows ``simulation.useGPU`` and ``gpu_id``.
 
     Raises:
@@ -62,16 +64,15 @@ class AnalogCore(ArrayLike):
         *,
         stream: int = 0,
         backend: Backend | None = None,
+        entropy: Callable[[], int] | None = None,
     ) -> None:
         several = isinstance(params, (list, tuple))
         trees = snapshots(params)
         self.params = trees[0]
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
-        self._random = RandomSource(self._backend, simulation.seed, stream)
+        self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
         self._dtype: Any = None
-        self._programmings = 0
-        self._vectors = 0
         self._fast: tuple[Any, Any, int] | None = None
         matrix = self._checked(matrix)
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
@@ -82,31 +83,10 @@ class AnalogCore(ArrayLike):
             )
         expansion = 2 if self.complex_valued else 1
         self.nrow, self.ncol = (length * expansion for length in matrix.shape)
-        self._rows, self._cols = matrix_axes(self.nrow, self.ncol, core)
-        self._stacks = self._make_stacks(trees, several)
+        shape = (self.nrow, self.ncol)
+        self.arrays = Arrays(shape, trees, several, self._backend, self._random)
         if not empty_matrix:
             self.set_matrix(matrix)
-
-    def _make_stacks(self, trees: list[CrossSimParameters], several: bool) -> list[TileStack]:
-        """One stack for all tiles; or one for each where every array has its own parameters."""
-        if several and self.Ncores == 1:
-            raise ParameterError("params is a list, but the matrix fits one array; give one object")
-        if several and len(trees) != self.Ncores:
-            raise ParameterError(
-                f"params is a list of {len(trees)}; the matrix needs {self.Ncores} arrays"
-            )
-        if all(tree == trees[0] for tree in trees):
-            grids, trees = [Grid(self._rows, self._cols)], trees[:1]
-        else:
-            grids = [
-                Grid(Axis((row_end - row,), row), Axis((col_end - col,), col))
-                for row, row_end in self._rows.bounds
-                for col, col_end in self._cols.bounds
-            ]
-        return [
-            TileStack(self._backend, build_hardware(tree), grid, self._random)
-            for tree, grid in zip(trees, grids, strict=True)
-        ]
 
     # -- programming -------------------------------------------------------------------------
 
@@ -129,13 +109,8 @@ class AnalogCore(ArrayLike):
         self._warn_two_sided(matrix.dtype)
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
-        scaling = self._weight_scaling(weights)
-        event = self._programmings + 1
-        states = []
-        for stack in self._stacks:
-            states.append(stack.programmed(weights[stack.grid.slices], scaling, event))
-        self._store(states, scaling, event)
-        self._dtype = matrix.dtype
+        self.arrays.program(weights, self._weight_scaling(weights))
+        self._dtype, self._fast = matrix.dtype, None
 
     def _assign(self, rows: range, cols: range, value: Any) -> None:
         require_finite(value, "weights", self._backend)
@@ -145,26 +120,14 @@ class AnalogCore(ArrayLike):
             matrix[row_index, self._backend.asarray(np.asarray(cols))] = value
             self.set_matrix(matrix)
             return
-        if self._dtype is None:
-            raise InputError("a part of an unprogrammed core; program the whole matrix first")
+        self._require_programmed()
         self._refuse_complex(value)
         self._warn_range(value)
-        event = self._programmings + 1
-        states = [stack.held for stack in self._stacks]
         blocks = [(rows, cols, value)]
         if self.complex_valued:
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
-        for block in blocks:
-            for i, stack in enumerate(self._stacks):
-                states[i] = stack.reprogrammed(states[i], *block, event)
-        scaling = self._stacks[0].scaling
-        assert scaling is not None
-        self._store(states, scaling, event)
-
-    def _store(self, states: list[State], scaling: WeightScaling, event: int) -> None:
-        for stack, state in zip(self._stacks, states, strict=True):
-            stack.store(state, scaling)
-        self._programmings, self._fast = event, None
+        self.arrays.reprogram(blocks)
+        self._fast = None
 
     def _checked(self, matrix: Any) -> Any:
         matrix = numeric_array(matrix, "matrix", self._backend)
@@ -224,11 +187,8 @@ class AnalogCore(ArrayLike):
         Of a complex core the left half of the arrays is read. Raises InputError before the first
         programming.
         """
-        if self._dtype is None:
-            raise InputError("the core has not been programmed")
-        full = self._backend.xp.empty((self.nrow, self.ncol))
-        for stack in self._stacks:
-            full[stack.grid.slices] = stack.weights()
+        self._require_programmed()
+        full = self.arrays.weights()
         if not self.complex_valued:
             return store_as(full, self._dtype, self._backend.xp)
         return collapse_matrix(full).astype(np.result_type(self._dtype, np.complex64))
@@ -250,8 +210,7 @@ class AnalogCore(ArrayLike):
 
     def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
         require_finite(inputs, "input", self._backend)
-        if self._dtype is None:
-            raise InputError("the core has not been programmed")
+        self._require_programmed()
         option = self.params.core.output_dtype
         dtype = output_dtype(option, self._dtype, inputs.dtype, self.complex_valued)
         compute = compute_dtype(self._dtype, inputs.dtype)
@@ -259,46 +218,42 @@ class AnalogCore(ArrayLike):
             out = self._apply_complex(inputs, compute, transposed, single)
         elif inputs.dtype.kind == "c":
             # Real and imaginary parts are applied one after the other.
-            re = self._apply_real(inputs.real.astype(compute), transposed)
-            out = re + 1j * self._apply_real(inputs.imag.astype(compute), transposed)
+            re = self.arrays.apply(inputs.real.astype(compute), transposed)
+            out = re + 1j * self.arrays.apply(inputs.imag.astype(compute), transposed)
         else:
-            out = self._apply_real(inputs.astype(compute, copy=False), transposed)
+            out = self.arrays.apply(inputs.astype(compute, copy=False), transposed)
             if not transposed and dtype == compute:
                 self._keep_fast(dtype)
         return store_as(out, dtype, self._backend.xp)
 
+    def multiply(self, inputs: Any, product: Product) -> Any:
+        """The matrix times the vectors that ``product`` makes of ``inputs``: (m, *rest).
+
+        For layers whose inputs are not columns of a matrix; the result is in the dtype the
+        computation needs. Raises InputError for NaN or infinity and for complex cores.
+        """
+        require_finite(inputs, "input", self._backend)
+        self._require_programmed()
+        if self.complex_valued:
+            raise InputError("a product of its own needs a real core")
+        compute = compute_dtype(self._dtype, inputs.dtype)
+        return self.arrays.apply(inputs.astype(compute, copy=False), False, product)
+
+    def _require_programmed(self) -> None:
+        if self._dtype is None:
+            raise InputError("the core has not been programmed")
+
     def _apply_complex(self, inputs: Any, compute: Any, transposed: bool, single: bool) -> Any:
         """Drive real and imaginary parts together on the expanded array."""
         lines = expand_inputs(inputs, transposed, single, self._backend.xp)
-        outputs = self._apply_real(lines.astype(compute, copy=False), transposed)
+        outputs = self.arrays.apply(lines.astype(compute, copy=False), transposed)
         return collapse_outputs(outputs, transposed, single)
-
-    def _apply_real(self, inputs: Any, transposed: bool) -> Any:
-        paths = [stack.path(transposed) for stack in self._stacks]
-        vectors = self._number(inputs.shape[1], any(path.draws for path in paths))
-        if len(paths) == 1:
-            scaling = paths[0].line.scaling(inputs, self._backend)
-            return paths[0].multiply(inputs, scaling, vectors)
-        lines = self.ncol if transposed else self.nrow
-        out = self._backend.xp.zeros((lines, inputs.shape[1]), dtype=inputs.dtype)
-        for path in paths:
-            driven, read = path.direction.inputs.slice, path.direction.outputs.slice
-            scaling = path.line.scaling(inputs, self._backend)
-            out[read] += path.multiply(inputs[driven], scaling, vectors)
-        return out
-
-    def _number(self, count: int, random: bool) -> Any:
-        """Numbers of the next ``count`` vectors; they name what is drawn for each."""
-        first = self._vectors
-        if random:
-            self._vectors += count
-        return self._backend.xp.arange(first, first + count)
 
     def _keep_fast(self, dtype: Any) -> None:
         """Remember the merged matrix where nothing else is left of the path."""
-        path = self._stacks[0].path(False)
-        if len(self._stacks) == 1 and path.is_one_matrix and not path.draws:
-            self._fast = path.merged_matrix(dtype)[0], dtype, self.ncol
+        weights = self.arrays.one_matrix(dtype)
+        if weights is not None:
+            self._fast = weights, dtype, self.ncol
 
     # -- face --------------------------------------------------------------------------------
 
@@ -320,43 +275,43 @@ class AnalogCore(ArrayLike):
     @property
     def num_cores_row(self) -> int:
         """Number of parts the matrix rows are cut into."""
-        return len(self._rows.sizes)
+        return len(self.arrays.rows.sizes)
 
     @property
     def num_cores_col(self) -> int:
         """Number of parts the matrix columns are cut into."""
-        return len(self._cols.sizes)
+        return len(self.arrays.cols.sizes)
 
     @property
     def NrowsVec(self) -> list[int]:
         """Rows of every part."""
-        return list(self._rows.sizes)
+        return list(self.arrays.rows.sizes)
 
     @property
     def NcolsVec(self) -> list[int]:
         """Columns of every part."""
-        return list(self._cols.sizes)
+        return list(self.arrays.cols.sizes)
 
     @property
     def row_partition_bounds(self) -> list[tuple[int, int, int]]:
         """(part, first row, end) of every part."""
-        return [(i, *bounds) for i, bounds in enumerate(self._rows.bounds)]
+        return [(i, *bounds) for i, bounds in enumerate(self.arrays.rows.bounds)]
 
     @property
     def col_partition_bounds(self) -> list[tuple[int, int, int]]:
         """(part, first column, end) of every part."""
-        return [(i, *bounds) for i, bounds in enumerate(self._cols.bounds)]
+        return [(i, *bounds) for i, bounds in enumerate(self.arrays.cols.bounds)]
 
     @property
     def min(self) -> float | None:
         """Lowest weight of the programmed range; None before the first programming."""
-        scaling = self._stacks[0].scaling
+        scaling = self.arrays.scaling
         return None if scaling is None else scaling.low
 
     @property
     def max(self) -> float | None:
         """Highest weight of the programmed range; None before the first programming."""
-        scaling = self._stacks[0].scaling
+        scaling = self.arrays.scaling
         return None if scaling is None else scaling.high
 
     @property
@@ -372,21 +327,11 @@ class AnalogCore(ArrayLike):
     @property
     def cores(self) -> list[list[ArrayPart]]:
         """The physical arrays, ``cores[row part][column part]``."""
-        grid = []
-        for r, (row, row_end) in enumerate(self._rows.bounds):
-            line = []
-            for c, (col, col_end) in enumerate(self._cols.bounds):
-                index = 0 if len(self._stacks) == 1 else r * self.num_cores_col + c
-                stack = self._stacks[index]
-                top, left = stack.grid.rows.start, stack.grid.cols.start
-                rows, cols = slice(row - top, row_end - top), slice(col - left, col_end - left)
-                line.append(ArrayPart(stack, rows, cols, self.params))
-            grid.append(line)
-        return grid
+        return self.arrays.parts(self.params)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack of tiles."""
-        return [s.recorders[transposed] for s in self._stacks if transposed in s.recorders]
+        return self.arrays.recorders(transposed)
 
     def __repr__(self) -> str:
         arrays = f"{self.num_cores_row}x{self.num_cores_col}"

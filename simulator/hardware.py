@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +58,11 @@ class Line:
     input_high: float
     percentile: float | None
 
-    def scaling(self, inputs: Any, backend: Backend) -> InputScaling:
-        """Scaling of one call: fixed limits, or a percentile over the whole of ``inputs``."""
+    def scaling(self, values: Callable[[], Any], backend: Backend) -> InputScaling:
+        """Scaling of one call: fixed limits, or a percentile over all ``values()`` of the input."""
         if self.percentile is None:
             return InputScaling(self.input_low, self.input_high, self.dac.signed)
-        limit = symmetric_limit(inputs, self.percentile, backend.xp)
+        limit = symmetric_limit(values(), self.percentile, backend.xp)
         return InputScaling(-limit, limit, self.dac.signed)
 
     def dac_limits(self, scaling: InputScaling) -> tuple[float, float]:

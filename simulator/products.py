@@ -23,6 +23,10 @@ class Product(ABC):
     """
 
     @abstractmethod
+    def bound(self, axis: Axis) -> Product:
+        """The same product for an array that holds only the lines of ``axis``."""
+
+    @abstractmethod
     def rest(self, inputs: Any) -> tuple[int, ...]:
         """Shape of the vectors that ``inputs`` stands for."""
 
@@ -62,6 +66,10 @@ class MatrixProduct(Product):
     axis: Axis
     backend: Backend
 
+    def bound(self, axis: Axis) -> MatrixProduct:
+        """The product with some of the lines, which the caller selects."""
+        return MatrixProduct(axis, self.backend)
+
     def rest(self, inputs: Any) -> tuple[int, ...]:
         """One vector for each column."""
         return (inputs.shape[1],)
@@ -88,5 +96,7 @@ class MatrixProduct(Product):
         return conductances @ drive
 
     def merged(self, weights: Any, inputs: Any) -> Any:
-        """One product."""
-        return weights @ inputs
+        """One product, in the memory order of the inputs."""
+        if inputs.flags.c_contiguous:
+            return weights @ inputs
+        return (inputs.T @ weights.T).T

@@ -25,8 +25,8 @@ LAYERS = [
     {"hardware", "partition", "dtypes", "recorder", "products", "currents"},
     {"fold"},
     {"tile"},
-    {"stack"},
-    {"arraylike", "complexes", "parts", "views"},
+    {"stack", "parts"},
+    {"arrays", "arraylike", "complexes", "views"},
     {"core"},
     {"profile", "testing"},
 ]

@@ -7,6 +7,7 @@ block), ``major`` (a row or a tile), ``event`` (the number of the programming or
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -70,17 +71,24 @@ class Stream:
         return flat[..., picked.start : stop : picked.step]
 
 
+def _global_entropy() -> int:
+    # The legacy global state on purpose: it is what `np.random.seed` at the top of a script sets.
+    return int.from_bytes(np.random.bytes(8), "little")  # noqa: NPY002
+
+
 @dataclass
 class RandomSource:
     """All random streams of one core.
 
-    Without a ``seed``, 64 bits are taken from NumPy's global state at the first draw: so
-    ``np.random.seed`` repeats a script, and a core that draws nothing leaves that state alone.
+    Without a ``seed``, 64 bits are taken from ``entropy`` at the first draw; by default from
+    NumPy's global state: so ``np.random.seed`` repeats a script, and a core that draws nothing
+    leaves that state alone.
     """
 
     backend: Backend
     seed: int | None
     stream: int = 0
+    entropy: Callable[[], int] | None = None
 
     def __post_init__(self) -> None:
         self._open: dict[Purpose, Stream] = {}
@@ -89,7 +97,6 @@ class RandomSource:
         """The stream of ``purpose``."""
         if purpose not in self._open:
             if self.seed is None:
-                # The global state on purpose, see above.
-                self.seed = int.from_bytes(np.random.bytes(8), "little")  # noqa: NPY002
+                self.seed = (self.entropy or _global_entropy)()
             self._open[purpose] = Stream.open(self.backend, self.seed, self.stream, purpose)
         return self._open[purpose]

@@ -1,0 +1,149 @@
+"""All physical arrays of one real matrix: programmed together, multiplied together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from simulator.backend import Backend, RandomSource
+from simulator.errors import InputError, ParameterError
+from simulator.hardware import build_hardware
+from simulator.mapping import WeightScaling
+from simulator.parameters import CrossSimParameters
+from simulator.partition import Axis, Grid, matrix_axes
+from simulator.parts import ArrayPart
+from simulator.products import Product
+from simulator.recorder import Recorder
+from simulator.stack import State, TileStack
+
+
+class Arrays:
+    """The arrays of a matrix of ``shape``: one stack of tiles that share their parameters.
+
+    Where every array has parameters of its own, each is a stack of one tile. Raises ParameterError
+    for a list of parameters of the wrong length, ModelError for a model that does not exist.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        trees: list[CrossSimParameters],
+        several: bool,
+        backend: Backend,
+        random: RandomSource,
+    ) -> None:
+        self.backend = backend
+        self.rows, self.cols = matrix_axes(*shape, trees[0].core)
+        self.programmings = 0
+        self.vectors = 0
+        count = len(self.rows.sizes) * len(self.cols.sizes)
+        if several and count == 1:
+            raise ParameterError("params is a list, but the matrix fits one array; give one object")
+        if several and len(trees) != count:
+            raise ParameterError(
+                f"params is a list of {len(trees)}; the matrix needs {count} arrays"
+            )
+        grids = [Grid(self.rows, self.cols)]
+        if any(tree != trees[0] for tree in trees):
+            grids = [
+                Grid(Axis((row_end - row,), row), Axis((col_end - col,), col))
+                for row, row_end in self.rows.bounds
+                for col, col_end in self.cols.bounds
+            ]
+        self.stacks = [
+            TileStack(backend, build_hardware(tree), grid, random)
+            for tree, grid in zip(trees, grids, strict=False)
+        ]
+
+    @property
+    def scaling(self) -> WeightScaling | None:
+        """Range of the programmed weights; None before the first programming."""
+        return self.stacks[0].scaling
+
+    def program(self, weights: Any, scaling: WeightScaling) -> None:
+        """Program every cell; if one array fails, all stay as they were."""
+        event = self.programmings + 1
+        states = [s.programmed(weights[s.grid.slices], scaling, event) for s in self.stacks]
+        self._store(states, scaling)
+
+    def reprogram(self, blocks: list[tuple[range, range, Any]]) -> None:
+        """Program the cells of some blocks (rows, columns, values); all others stay."""
+        scaling = self.scaling
+        if scaling is None:
+            raise InputError("a part of an unprogrammed core; program the whole matrix first")
+        states = [stack.held for stack in self.stacks]
+        for block in blocks:
+            for i, stack in enumerate(self.stacks):
+                states[i] = stack.reprogrammed(states[i], *block, self.programmings + 1)
+        self._store(states, scaling)
+
+    def _store(self, states: list[State], scaling: WeightScaling) -> None:
+        for stack, state in zip(self.stacks, states, strict=True):
+            stack.store(state, scaling)
+        self.programmings += 1
+
+    def weights(self) -> Any:
+        """The weights the cells hold, float64."""
+        full = self.backend.xp.empty((self.rows.length, self.cols.length))
+        for stack in self.stacks:
+            full[stack.grid.slices] = stack.weights()
+        return full
+
+    def apply(self, inputs: Any, transposed: bool, product: Product | None = None) -> Any:
+        """Products with ``inputs`` (lines, batch), or what ``product`` takes: (outputs, *rest)."""
+        paths = [stack.path(transposed) for stack in self.stacks]
+        rest = inputs.shape[1:] if product is None else product.rest(inputs)
+        vectors = self._number(rest, any(path.draws for path in paths))
+
+        def values() -> Any:
+            # A percentile range covers the whole input, also where an array takes part of it.
+            return inputs if product is None else product.unrolled(inputs)
+
+        if len(paths) == 1:
+            scaling = paths[0].line.scaling(values, self.backend)
+            return paths[0].multiply(inputs, scaling, vectors, product)
+        outputs = self.cols.length if transposed else self.rows.length
+        out = self.backend.xp.zeros((outputs, *rest), dtype=inputs.dtype)
+        for path in paths:
+            driven, read = path.direction.inputs, path.direction.outputs
+            part = inputs[driven.slice] if product is None else inputs
+            bound = None if product is None else product.bound(driven)
+            scaling = path.line.scaling(values, self.backend)
+            out[read.slice] += path.multiply(part, scaling, vectors, bound)
+        return out
+
+    def _number(self, rest: tuple[int, ...], random: bool) -> Any:
+        """Numbers of the next vectors; they name what is drawn for each."""
+        first, count = self.vectors, math.prod(rest)
+        if random:
+            self.vectors += count
+        return self.backend.xp.arange(first, first + count).reshape(rest)
+
+    def one_matrix(self, dtype: Any) -> Any:
+        """The matrix that ``A @ x`` is, where nothing else is left of the path; else None."""
+        path = self.stacks[0].path(False)
+        if len(self.stacks) > 1 or not path.is_one_matrix or path.draws:
+            return None
+        return path.merged_matrix(dtype)[0]
+
+    def parts(self, params: CrossSimParameters) -> list[list[ArrayPart]]:
+        """The arrays by row part and column part."""
+        return [
+            [self._part(r, c, params) for c in range(len(self.cols.sizes))]
+            for r in range(len(self.rows.sizes))
+        ]
+
+    def _part(self, r: int, c: int, params: CrossSimParameters) -> ArrayPart:
+        stack = self.stacks[r * len(self.cols.sizes) + c if len(self.stacks) > 1 else 0]
+        rows, cols = (
+            slice(first - axis.start, end - axis.start)
+            for (first, end), axis in (
+                (self.rows.bounds[r], stack.grid.rows),
+                (self.cols.bounds[c], stack.grid.cols),
+            )
+        )
+        return ArrayPart(stack, rows, cols, params)
+
+    def recorders(self, transposed: bool) -> list[Recorder]:
+        """What was recorded at the ADCs of one direction, for each stack."""
+        return [s.recorders[transposed] for s in self.stacks if transposed in s.recorders]
