@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from simulator.backend import Backend, RandomSource
-from simulator.errors import InputError, ParameterError
+from simulator.errors import ParameterError
 from simulator.hardware import build_hardware
 from simulator.mapping import WeightScaling
 from simulator.parameters import CrossSimParameters
@@ -69,8 +70,7 @@ class Arrays:
     def reprogram(self, blocks: list[tuple[range, range, Any]]) -> None:
         """Program the cells of some blocks (rows, columns, values); all others stay."""
         scaling = self.scaling
-        if scaling is None:
-            raise InputError("a part of an unprogrammed core; program the whole matrix first")
+        assert scaling is not None  # the core asks for the whole matrix first
         states = [stack.held for stack in self.stacks]
         for block in blocks:
             for i, stack in enumerate(self.stacks):
@@ -126,14 +126,17 @@ class Arrays:
             return None
         return path.merged_matrix(dtype)[0]
 
-    def parts(self, params: CrossSimParameters) -> list[list[ArrayPart]]:
-        """The arrays by row part and column part."""
+    def parts(
+        self, params: CrossSimParameters, changed: Callable[[], None]
+    ) -> list[list[ArrayPart]]:
+        """The arrays by row part and column part; ``changed`` is called when one is written."""
         return [
-            [self._part(r, c, params) for c in range(len(self.cols.sizes))]
+            [ArrayPart(*self._place(r, c), params, changed) for c in range(len(self.cols.sizes))]
             for r in range(len(self.rows.sizes))
         ]
 
-    def _part(self, r: int, c: int, params: CrossSimParameters) -> ArrayPart:
+    def _place(self, r: int, c: int) -> tuple[TileStack, slice, slice]:
+        """The stack that holds a part, and the rows and columns of its cells."""
         stack = self.stacks[r * len(self.cols.sizes) + c if len(self.stacks) > 1 else 0]
         rows, cols = (
             slice(first - axis.start, end - axis.start)
@@ -142,7 +145,7 @@ class Arrays:
                 (self.cols.bounds[c], stack.grid.cols),
             )
         )
-        return ArrayPart(stack, rows, cols, params)
+        return stack, rows, cols
 
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack."""

@@ -110,24 +110,31 @@ class AnalogCore(ArrayLike):
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
         self.arrays.program(weights, self._weight_scaling(weights))
-        self._dtype, self._fast = matrix.dtype, None
+        self._dtype = matrix.dtype
+        self._forget()
 
     def _assign(self, rows: range, cols: range, value: Any) -> None:
         require_finite(value, "weights", self._backend)
+        if self._dtype is not None and value.dtype != self._dtype:
+            self._refuse_complex(value)
+            complex_type = np.result_type(self._dtype, np.complex64)
+            # As in NumPy, a block takes the dtype of the array it goes to.
+            value = value.astype(complex_type if value.dtype.kind == "c" else self._dtype)
         if (len(rows), len(cols)) == self.shape:
             matrix = self._backend.xp.empty(self.shape, dtype=value.dtype)
             row_index = self._backend.asarray(np.asarray(rows))[:, None]
             matrix[row_index, self._backend.asarray(np.asarray(cols))] = value
             self.set_matrix(matrix)
             return
-        self._require_programmed()
+        if self._dtype is None:
+            raise InputError("a part of an unprogrammed core; program the whole matrix first")
         self._refuse_complex(value)
         self._warn_range(value)
         blocks = [(rows, cols, value)]
         if self.complex_valued:
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
         self.arrays.reprogram(blocks)
-        self._fast = None
+        self._forget()
 
     def _checked(self, matrix: Any) -> Any:
         matrix = numeric_array(matrix, "matrix", self._backend)
@@ -255,6 +262,10 @@ class AnalogCore(ArrayLike):
         if weights is not None:
             self._fast = weights, dtype, self.ncol
 
+    def _forget(self) -> None:
+        """The cells changed: drop the merged matrix."""
+        self._fast = None
+
     # -- face --------------------------------------------------------------------------------
 
     @property
@@ -327,7 +338,7 @@ class AnalogCore(ArrayLike):
     @property
     def cores(self) -> list[list[ArrayPart]]:
         """The physical arrays, ``cores[row part][column part]``."""
-        return self.arrays.parts(self.params)
+        return self.arrays.parts(self.params, self._forget)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack of tiles."""

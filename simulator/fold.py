@@ -79,7 +79,7 @@ def make_plan(hardware: Hardware, line: Line, direction: Direction) -> Plan:
     noise = _noise_sampling(hardware, direction.inputs)
     unit_noise = noise is not None and direction.has_unit
     return Plan(
-        linear=ideal_adc and not unit_noise and noise != "per_device",
+        linear=ideal_adc and not unit_noise and noise != "per_device" and line.digits_exact,
         phases=line.digits is not None and line.adc_per_digit and not ideal_adc,
         noise=noise,
         # A unit column's noise is common to all outputs, so it must be drawn before it is

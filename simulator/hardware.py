@@ -71,6 +71,15 @@ class Line:
             return (-1.0 if self.dac.signed else 0.0), 1.0
         return scaling.encode(scaling.low), scaling.encode(scaling.high)
 
+    @property
+    def digits_exact(self) -> bool:
+        """True where cutting a converted input into digits and merging them gives it back."""
+        low, high = self.input_low, self.input_high
+        fixed = InputScaling(-1.0, 1.0, self.dac.signed)
+        if self.percentile is None:
+            fixed = InputScaling(low, high, self.dac.signed)
+        return self.digits is None or self.dac.on_digit_grid(*self.dac_limits(fixed))
+
     def adc_limits(self, inputs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Full-scale limits for tiles of so many inputs, two arrays of shape (tiles, slices)."""
         if self.range_option == ADCRangeLimits.CALIBRATED:

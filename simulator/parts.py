@@ -6,6 +6,7 @@ Balanced arrays are ``core_pos`` and ``core_neg``, an offset array is ``core``, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,22 +18,38 @@ if TYPE_CHECKING:
     from simulator.stack import TileStack
 
 
+HOW_TO_WRITE = (
+    "these conductances are a copy; use set_conductances(values) of the same array, "
+    "as in core.cores[0][0].core_pos.set_conductances(values)"
+)
+
+
 class Conductances(np.ndarray):
     """A read-only copy of conductances; writing says how to change the array itself."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise ValueError(
-            "these conductances are a copy; use set_conductances(values) of the same array, "
-            "as in core.cores[0][0].core_pos.set_conductances(values)"
-        )
+        if not self.flags.writeable:
+            raise ValueError(HOW_TO_WRITE)
+        super().__setitem__(key, value)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Results are plain arrays; writing into the copy is refused."""
+        if any(out is self for out in kwargs.get("out", ())):
+            raise ValueError(HOW_TO_WRITE)
+        plain = [i.view(np.ndarray) if isinstance(i, Conductances) else i for i in inputs]
+        return getattr(ufunc, method)(*plain, **kwargs)
 
 
 class PhysicalArray:
     """One array of cells: one part of the matrix, one slice, one side."""
 
-    def __init__(self, stack: TileStack, rows: slice, cols: slice, slice_: int, side: int) -> None:
-        self._stack = stack
-        self._where = (slice_, side, rows, cols)
+    def __init__(
+        self,
+        stack: TileStack,
+        where: tuple[int, int, slice, slice],
+        changed: Callable[[], None],
+    ) -> None:
+        self._stack, self._where, self._changed = stack, where, changed
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,18 +80,24 @@ class PhysicalArray:
         if not np.isfinite(values).all() or (values < 0).any():
             raise InputError("conductances must be finite and not negative, in units of Gmax")
         self._stack.replace_cells(self._where, values)
+        self._changed()
 
 
 class ArrayPart:
     """All arrays that hold one part of the matrix."""
 
     def __init__(
-        self, stack: TileStack, rows: slice, cols: slice, params: CrossSimParameters
+        self,
+        stack: TileStack,
+        rows: slice,
+        cols: slice,
+        params: CrossSimParameters,
+        changed: Callable[[], None],
     ) -> None:
         code = stack.hardware.code
         slices, sides = code.merge.shape
         arrays = [
-            [PhysicalArray(stack, rows, cols, i, side) for side in range(sides)]
+            [PhysicalArray(stack, (i, side, rows, cols), changed) for side in range(sides)]
             for i in range(slices)
         ]
         self.params = params

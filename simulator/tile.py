@@ -121,8 +121,8 @@ class SignalPath:
         """Noise per device: every vector meets its own cells, so vectors are unrolled."""
         dense, product = product.unrolled(volts), self.matrix_product
         numbers = vectors.reshape(-1)
-        currents = self._limit(self._currents_per_device(dense, numbers))
-        out = self._convert_and_merge(self._merge_analog(currents), dense, numbers, product)
+        currents = self._merge_analog(self._limit(self._currents_per_device(dense, numbers)))
+        out = self._convert_and_merge(currents, dense, numbers, product)
         return out.reshape(-1, *vectors.shape)
 
     def _times_weights_limited(self, volts: Any, vectors: Any, product: Product) -> Any:
@@ -181,12 +181,21 @@ class SignalPath:
             return volts[None]
         return self.line.digits.encode(volts, self.backend.kernels)
 
+    def _merged_phases(self, volts: Any) -> Any:
+        """What all phases together apply: the voltages, on the grid of the digits."""
+        if self.line.digits_exact:
+            return volts
+        return self._add_phases(self._phase_weights, self._phases(volts))
+
     def _squares(self, volts: Any) -> Any:
         """Sum of squared voltages over the phases as their noise adds up, (inputs, batch)."""
         if self.line.digits is None:
             return volts * volts
-        merge = self.backend.asarray(self._phase_weights**2, dtype=volts.dtype)
-        return self.backend.xp.tensordot(merge, self._phases(volts) ** 2, axes=1)
+        return self._add_phases(self._phase_weights**2, self._phases(volts) ** 2)
+
+    def _add_phases(self, weights: np.ndarray, phases: Any) -> Any:
+        merge = self.backend.asarray(weights, dtype=phases.dtype)
+        return self.backend.xp.tensordot(merge, phases, axes=1)
 
     @cached_property
     def _phase_weights(self) -> np.ndarray:
@@ -212,7 +221,7 @@ class SignalPath:
         """Currents at the converter: pairs and phases merged before the product where linear."""
         operand = self._folded_operand
         mean, variance = operand.flat(volts.dtype)
-        phases = self._phases(volts) if self.plan.phases else volts[None]
+        phases = self._phases(volts) if self.plan.phases else self._merged_phases(volts)[None]
         noise = None
         if variance is not None:
             squares = phases * phases if self.plan.phases else self._squares(volts)[None]
@@ -233,10 +242,8 @@ class SignalPath:
             for phase, drive in enumerate(phase_volts):
                 operand = self.resample(int(vector), phase)
                 conductances, _ = operand.flat(volts.dtype)
-                phase_drive = drive[None, :, None]
-                column.append(
-                    self._line_currents(conductances, phase_drive, operand, self.matrix_product)
-                )
+                one = drive[None, :, None], operand, self.matrix_product
+                column.append(self._line_currents(conductances, *one))
             columns.append(self.backend.xp.concatenate(column))
         currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
         return currents.merge_pairs() if self.hardware.shared_line else currents

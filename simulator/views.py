@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from simulator.arraylike import ArrayLike
 from simulator.backend import Backend
 from simulator.errors import ShapeError
@@ -129,6 +131,24 @@ class MaskedCore(ArrayLike):
         """Like ``numpy.ndarray.dot``."""
         return super().dot(x) if self.ndim == 2 else self.matmul(x)
 
+    def _vector_product(self, vec: Any, transposed: bool, column_shape: Any) -> Any:
+        self._require_matrix()
+        return super()._vector_product(vec, transposed, column_shape)
+
+    def matmat(self, mat: Any) -> Any:
+        """``view @ X`` for a two-dimensional view."""
+        self._require_matrix()
+        return super().matmat(mat)
+
+    def rmatmat(self, mat: Any) -> Any:
+        """``X @ view`` for a two-dimensional view."""
+        self._require_matrix()
+        return super().rmatmat(mat)
+
+    def _require_matrix(self) -> None:
+        if self.ndim != 2:
+            raise ShapeError(f"a view of shape {self.shape} is not a matrix; multiply it with @")
+
     def _as_row(self) -> ArrayLike:
         """A one-dimensional view as a matrix of one row."""
         if self.ndim != 1:
@@ -184,6 +204,8 @@ def _pick(key: Any, length: int) -> tuple[range, bool]:
     if isinstance(key, slice):
         return range(length)[key], True
     try:
+        if isinstance(key, (bool, np.bool_)):
+            raise TypeError
         index = operator.index(key)
     except TypeError:
         raise TypeError(

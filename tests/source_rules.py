@@ -255,6 +255,10 @@ def _safe_loaders(source: Source) -> set[str]:
 
 def _unsafe(call: ast.Call, safe_loaders: set[str]) -> str:
     name = _dotted(call.func)
+    argument = call.args[0] if call.args else None
+    if name == "pickle.loads" and isinstance(argument, ast.Call):
+        if _dotted(argument.func) == "pickle.dumps":
+            return ""  # What was written in the same breath is known.
     if name in UNSAFE_CALLS:
         return UNSAFE_CALLS[name]
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}

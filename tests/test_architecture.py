@@ -271,6 +271,7 @@ def make():
     return Strict
 yaml.load(f, Loader=make())
 yaml.load(f, Loader=Loader); yaml.safe_load(f); Restricted(f).load(); model.eval()
+pickle.loads(pickle.dumps(x))
 """
     assert rules.unsafe_calls(Source("a.py", text)) == []
 

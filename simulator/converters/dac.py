@@ -38,6 +38,11 @@ class DAC:
             "SignMagnitudeDAC, or QuantizerDAC with signed = False, and bits > 0"
         )
 
+    def on_digit_grid(self, low: float, high: float) -> bool:
+        """True where every level is a whole number of the smallest digit, so that digits lose
+        nothing."""
+        return False
+
     def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
         """Voltages on the converter's grid between ``low`` and ``high``; same shape."""
         raise NotImplementedError
@@ -66,6 +71,10 @@ class QuantizerDAC(DAC):
         """``bits`` for unsigned inputs; signed levels have no separate magnitude."""
         return super().magnitude_bits if self.signed or not self.bits else self.bits
 
+    def on_digit_grid(self, low: float, high: float) -> bool:
+        """True for unsigned levels from zero to full scale."""
+        return low == 0 and high == 1
+
     def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
         """The nearest level between ``low`` and ``high``."""
         return kernels.quantize(volts, low, high, 2**self.bits - 1)
@@ -83,6 +92,10 @@ class SignMagnitudeDAC(DAC):
     def magnitude_bits(self) -> int:
         """All bits but the sign."""
         return self.bits - 1 if self.bits else super().magnitude_bits
+
+    def on_digit_grid(self, low: float, high: float) -> bool:
+        """Always True."""
+        return True
 
     def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
         """The nearest level between minus and plus full scale."""
