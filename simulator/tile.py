@@ -380,8 +380,6 @@ class SignalPath:
         normals = stream.normal(direction.output_names, first_input, vectors.reshape(-1), 0)
         return normals.T.astype(dtype).reshape(-1, *vectors.shape)
 
-    # -- memory ------------------------------------------------------------------------------
-
     def _batch_step(self, itemsize: int, vectors: Any) -> int:
         """Entries of the batch whose intermediates stay within the memory limit; at least one."""
         direction, hardware = self.direction, self.hardware
