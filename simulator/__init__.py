@@ -12,6 +12,7 @@ from simulator.errors import (
     ShapeError,
 )
 from simulator.parameters import CrossSimParameters
+from simulator.products import Product
 from simulator.schema import parameter
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "OhmCoreError",
     "OhmCoreWarning",
     "ParameterError",
+    "Product",
     "ShapeError",
     "parameter",
 ]

@@ -109,7 +109,10 @@ class ArrayLike(ABC):
         return self._where_it_came_from(out, mat)
 
     def rmatmat(self, mat: Any) -> Any:
-        """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError."""
+        """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError.
+
+        SciPy's operators mean ``A.conj().T @ X`` by this name; ``rmatvec`` is theirs.
+        """
         x = self._input(mat)
         if x.ndim < 2 or x.shape[-1] != self.shape[0]:
             raise self._mismatch(x, f"(..., k, {self.shape[0]})")
@@ -179,16 +182,20 @@ class ArrayLike(ABC):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """``np.matmul`` is analog; every other function sees the matrix that is read back."""
-        if ufunc is np.matmul and method == "__call__" and not kwargs:
+        if ufunc is np.matmul and method == "__call__":
             left, right = inputs
-            return left @ right if isinstance(left, ArrayLike) else right.__rmatmul__(left)
+            result = left @ right if isinstance(left, ArrayLike) else right.__rmatmul__(left)
+            return _into(result, kwargs)
         return getattr(ufunc, method)(*_read_back(inputs), **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """``np.dot`` is analog; every other function sees the matrix that is read back."""
-        if func is np.dot and len(args) == 2 and not kwargs:
-            left, right = args
-            return left.dot(right) if isinstance(left, ArrayLike) else right.rdot(left)
+        if func is np.dot:
+            left, right, *rest = args
+            if rest:
+                kwargs = {**kwargs, "out": tuple(rest)}
+            result = left.dot(right) if isinstance(left, ArrayLike) else right.rdot(left)
+            return _into(result, kwargs)
         return func(*_read_back(args), **{k: _read_back(v) for k, v in kwargs.items()})
 
     # -- array face --------------------------------------------------------------------------
@@ -233,6 +240,20 @@ class ArrayLike(ABC):
         """Rows and columns, also of a view with fewer than two dimensions."""
         rows, cols = self.shape
         return rows, cols
+
+
+def _into(result: Any, kwargs: dict[str, Any]) -> Any:
+    """The result of an analog product, in ``out`` where the caller gives one."""
+    out = kwargs.pop("out", None)
+    if kwargs:
+        raise TypeError(f"an analog product takes no {', '.join(kwargs)}; use core.output_dtype")
+    if out is None:
+        return result
+    (target,) = out if isinstance(out, tuple) else (out,)
+    if target.shape != result.shape:
+        raise ShapeError(f"out of shape {target.shape} for a product of shape {result.shape}")
+    target[...] = result
+    return target
 
 
 def _read_back(value: Any) -> Any:

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from simulator.backend import Backend, RandomSource
-from simulator.errors import ParameterError
+from simulator.errors import InputError, ParameterError
 from simulator.hardware import build_hardware
 from simulator.mapping import WeightScaling
 from simulator.parameters import CrossSimParameters
@@ -61,9 +63,12 @@ class Arrays:
         """Range of the programmed weights; None before the first programming."""
         return self.stacks[0].scaling
 
-    def program(self, weights: Any, scaling: WeightScaling) -> None:
-        """Program every cell; if one array fails, all stay as they were."""
-        event = self.programmings + 1
+    def program(self, weights: Any, scaling: WeightScaling, draw: int | None = None) -> None:
+        """Program every cell; if one array fails, all stay as they were.
+
+        ``draw`` names the random numbers of this programming; None is the next.
+        """
+        event = self.programmings + 1 if draw is None else draw
         states = [s.programmed(weights[s.grid.slices], scaling, event) for s in self.stacks]
         self._store(states, scaling)
 
@@ -81,6 +86,41 @@ class Arrays:
         for stack, state in zip(self.stacks, states, strict=True):
             stack.store(state, scaling)
         self.programmings += 1
+
+    def get_state(self) -> dict[str, Any]:
+        """Conductances on the host, range and counters."""
+        assert self.scaling is not None
+        host = self.backend.to_host
+        held = [stack.held for stack in self.stacks]
+        return {
+            "cells": [np.array(host(state.cells)) for state in held],
+            "unit": [np.array(host(s.unit)) for s in held if s.unit is not None],
+            "range": [self.scaling.low, self.scaling.high],
+            "clipping": self.scaling.clipping,
+            "programmings": self.programmings,
+            "vectors": self.vectors,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over conductances, range and counters. Raises InputError where they do not fit."""
+        try:
+            cells, unit = list(state["cells"]), list(state["unit"])
+            low, high = state["range"]
+            scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
+            counters = int(state["programmings"]), int(state["vectors"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not the state of a core: {error!r}") from None
+        units = unit or [None] * len(cells)
+        states = [
+            stack.state_from(*pair)
+            for stack, pair in zip(self.stacks, zip(cells, units, strict=False), strict=False)
+        ]
+        if len(states) != len(self.stacks) or len(cells) != len(states):
+            raise InputError(
+                f"the state holds {len(cells)} stacks of arrays; the core has {len(self.stacks)}"
+            )
+        self._store(states, scaling)
+        self.programmings, self.vectors = counters
 
     def weights(self) -> Any:
         """The weights the cells hold, float64."""
@@ -101,7 +141,8 @@ class Arrays:
 
         if len(paths) == 1:
             scaling = paths[0].line.scaling(values, self.backend)
-            return paths[0].multiply(inputs, scaling, vectors, product)
+            bound = None if product is None else product.bound(paths[0].direction.inputs)
+            return paths[0].multiply(inputs, scaling, vectors, bound)
         outputs = self.cols.length if transposed else self.rows.length
         out = self.backend.xp.zeros((outputs, *rest), dtype=inputs.dtype)
         for path in paths:

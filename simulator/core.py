@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,7 @@ from simulator.complexes import (
     expand_matrix,
 )
 from simulator.dtypes import compute_dtype, output_dtype, store_as
-from simulator.errors import InputError, OhmCoreWarning, ShapeError
+from simulator.errors import InputError, ParameterError, ShapeError, warn_user
 from simulator.hardware import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.parameters import CrossSimParameters
@@ -71,6 +70,8 @@ class AnalogCore(ArrayLike):
         self.params = trees[0]
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
+        if isinstance(stream, bool) or not isinstance(stream, int) or not 0 <= stream < 2**64:
+            raise ParameterError(f"stream: got {stream!r}; allowed is an integer in [0, 2**64)")
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
         self._dtype: Any = None
         self._fast: tuple[Any, Any, int] | None = None
@@ -91,12 +92,18 @@ class AnalogCore(ArrayLike):
     # -- programming -------------------------------------------------------------------------
 
     def set_matrix(
-        self, matrix: Any, verbose: bool = False, error_mask: tuple[slice, slice] | None = None
+        self,
+        matrix: Any,
+        verbose: bool = False,
+        error_mask: tuple[slice, slice] | None = None,
+        *,
+        draw: int | None = None,
     ) -> None:
         """Program ``matrix``, of the core's shape; if this fails, the core stays as it was.
 
         ``error_mask`` = (rows, columns) programs only those cells and leaves all others.
-        ``verbose`` logs the range of the matrix.
+        ``verbose`` logs the range of the matrix. ``draw`` names the random numbers of the
+        programming: the same number draws the same errors again; None draws new ones.
         """
         matrix = self._checked(matrix)
         if matrix.shape != self.shape:
@@ -109,7 +116,7 @@ class AnalogCore(ArrayLike):
         self._warn_two_sided(matrix.dtype)
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
-        self.arrays.program(weights, self._weight_scaling(weights))
+        self.arrays.program(weights, self._weight_scaling(weights), draw)
         self._dtype = matrix.dtype
         self._forget()
 
@@ -167,22 +174,18 @@ class AnalogCore(ArrayLike):
         core, cell_bits = self.params.core, self.params.xbar.device.cell_bits
         two_sided = core.balanced.style == BalancedCoreStyle.TWO_SIDED
         if core.style == CoreStyle.BALANCED and two_sided and cell_bits > 0 and dtype != np.int8:
-            warnings.warn(
+            warn_user(
                 "core.balanced.style is TWO_SIDED with xbar.device.cell_bits > 0: no pair of "
-                "levels stands for the weight zero",
-                OhmCoreWarning,
-                stacklevel=4,
+                "levels stands for the weight zero"
             )
 
     def _warn_range(self, value: Any) -> None:
         parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
         outside = any(bool((p < self.min).any() or (p > self.max).any()) for p in parts)
         if outside:
-            warnings.warn(
+            warn_user(
                 f"weights outside the programmed range [{self.min:g}, {self.max:g}] of the core; "
-                "program the whole matrix to change the range",
-                OhmCoreWarning,
-                stacklevel=4,
+                "program the whole matrix to change the range"
             )
 
     # -- reading back ------------------------------------------------------------------------
@@ -245,6 +248,30 @@ class AnalogCore(ArrayLike):
             raise InputError("a product of its own needs a real core")
         compute = compute_dtype(self._dtype, inputs.dtype)
         return self.arrays.apply(inputs.astype(compute, copy=False), False, product)
+
+    @property
+    def keeps_zero(self) -> bool:
+        """True where an input of zero becomes a voltage of exactly zero."""
+        return all(stack.hardware.mvm.keeps_zero(self._backend) for stack in self.arrays.stacks)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything a later ``set_state`` needs to continue bit for bit.
+
+        Conductances as NumPy arrays, the range of the weights, and the state of the random
+        streams; numbers and strings besides. Parameters are not part of it.
+        """
+        self._require_programmed()
+        return {"dtype": np.dtype(self._dtype).str, **self.arrays.get_state(), **self._random.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from ``get_state`` of a core of the same shape and hardware.
+
+        Raises InputError for a state that does not fit; the core then stays as it was.
+        """
+        self.arrays.set_state(state)
+        self._random.state = state
+        self._dtype = np.dtype(state["dtype"])
+        self._forget()
 
     def _require_programmed(self) -> None:
         if self._dtype is None:

@@ -42,7 +42,13 @@ def output_dtype(option: OutputDType, matrix: Any, inputs: Any, complex_valued: 
 def store_as(values: Any, dtype: Any, xp: ModuleType) -> Any:
     """``values`` in ``dtype``; integers are rounded half to even and wrap as in NumPy."""
     if dtype.kind in "iu" and values.dtype.kind == "f":
-        return xp.rint(values).astype(np.int64).astype(dtype)
+        whole = xp.rint(values)
+        with np.errstate(invalid="ignore"):
+            signed = whole.astype(np.int64)
+            if dtype == np.uint64:
+                # Above the signed range the other conversion holds.
+                return xp.where(whole < 2.0**63, signed.astype(dtype), whole.astype(dtype))
+        return signed.astype(dtype)
     if dtype.kind == "b":
         return xp.rint(values) != 0
     return values.astype(dtype, copy=False)

@@ -7,6 +7,7 @@ was given, what is allowed and, for names, which existing name is nearest.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Hashable, Iterable
 
@@ -59,6 +60,17 @@ def nearest(name: str, names: Iterable[str]) -> str:
     by_lower_case = {candidate.lower(): candidate for candidate in names}
     matches = get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=0.6)
     return f" Did you mean {by_lower_case[matches[0]]!r}?" if matches else ""
+
+
+PACKAGES = ("simulator", "adapters")
+
+
+def warn_user(message: str) -> None:
+    """Issue an :class:`OhmCoreWarning` that points at the line outside OhmCore that led to it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in PACKAGES:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, OhmCoreWarning, stacklevel=level)
 
 
 _warned: set[Hashable] = set()

@@ -6,7 +6,6 @@ Read once, when a core is built. After that nothing of the engine looks at the t
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from simulator.backend import Backend
 from simulator.circuits import Circuit, IdealCircuit
 from simulator.converters import ADC, DAC, ConverterRange
 from simulator.devices import Cell, Device, IdealDevice
-from simulator.errors import ModelError, OhmCoreWarning, ParameterError
+from simulator.errors import ModelError, ParameterError, warn_user
 from simulator.mapping import (
     CellLevels,
     CellStyle,
@@ -64,6 +63,17 @@ class Line:
             return InputScaling(self.input_low, self.input_high, self.dac.signed)
         limit = symmetric_limit(values(), self.percentile, backend.xp)
         return InputScaling(-limit, limit, self.dac.signed)
+
+    def keeps_zero(self, backend: Backend) -> bool:
+        """True where the DAC turns an input of zero into a voltage of exactly zero."""
+        if self.dac.is_ideal:
+            return True
+        scaling = InputScaling(-1.0, 1.0, self.dac.signed)
+        if self.percentile is None:
+            scaling = InputScaling(self.input_low, self.input_high, self.dac.signed)
+        zero = backend.xp.zeros(1)
+        converted = self.dac.convert(zero, *self.dac_limits(scaling), backend.kernels)
+        return float(converted[0]) == 0.0
 
     def dac_limits(self, scaling: InputScaling) -> tuple[float, float]:
         """Voltages of the lowest and the highest level of the DAC."""
@@ -183,13 +193,11 @@ def _weight_code(params: CrossSimParameters) -> WeightCode:
     unit = not paired and core.offset.style == OffsetCoreStyle.UNIT_COLUMN_SUBTRACTION
     code = WeightCode(digits, cells, CellLevels(device.Gmin_norm, device.cell_bits), unit)
     if abs(code.unit_offset) > UNIT_TOLERANCE:
-        warnings.warn(
+        warn_user(
             f"core.weight_bits is {core.weight_bits} with core.bit_sliced.num_slices = "
             f"{core.bit_sliced.num_slices}: the unit column stands for the weight "
             f"{code.unit_offset:g} of full scale instead of zero and shifts every product; "
-            "choose weight bits that the slices divide evenly, or DIGITAL_OFFSET",
-            OhmCoreWarning,
-            stacklevel=2,
+            "choose weight bits that the slices divide evenly, or DIGITAL_OFFSET"
         )
     return code
 
@@ -278,7 +286,7 @@ def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array
     calibrated = None
     if not adc.is_ideal and adc_node.adc_range_option == ADCRangeLimits.CALIBRATED:
         calibrated = _calibrated(adc_node, f"xbar.adc.{direction}", len(code.digits.merge))
-        if sliced:
+        if sliced and (direction == "mvm" or not params.xbar.adc.match):
             _warn_uneven_ranges(calibrated, f"xbar.adc.{direction}")
     percentile = inputs.percentile
     return Line(
@@ -309,9 +317,7 @@ def _warn_uneven_ranges(pairs: np.ndarray, path: str) -> None:
     """Digital shift-and-add needs widths that differ by powers of two from slice to slice."""
     ratios = np.log2(np.diff(pairs, axis=1)[1:] / np.diff(pairs, axis=1)[:-1])
     if np.any(np.abs(ratios - np.rint(ratios)) > 1e-6):
-        warnings.warn(
+        warn_user(
             f"{path}.calibrated_range: widths of neighbouring slices do not differ by powers of "
-            "two; shift-and-add hardware could not merge their codes",
-            OhmCoreWarning,
-            stacklevel=2,
+            "two; shift-and-add hardware could not merge their codes"
         )

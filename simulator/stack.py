@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
-from simulator.devices import Draw
-from simulator.errors import InputError
+from simulator.devices import Device, Draw
+from simulator.errors import InputError, ModelError
 from simulator.fold import Direction, Operand, make_plan, merge_noise, output_side
 from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
@@ -96,6 +96,22 @@ class TileStack:
         cells[:, :, row_index, self.backend.asarray(np.asarray(cols))] = new
         return replace(state, cells=cells)
 
+    def state_from(self, cells: Any, unit: Any) -> State:
+        """A state made of given conductances. Raises InputError where their shapes do not fit."""
+        (rows, cols), merge = self.grid.shape, self.hardware.code.merge
+        wanted = (*merge.shape, rows, cols)
+        wanted_unit = (*merge.shape, len(self.grid.rows.sizes), cols)
+        has_unit = self.hardware.code.unit_column
+        cells = self.backend.asarray(cells, dtype=self.backend.xp.float64)
+        if cells.shape != wanted or has_unit != (unit is not None):
+            raise InputError(f"conductances of shape {cells.shape}; the core needs {wanted}")
+        if unit is None:
+            return State(cells, None)
+        unit = self.backend.asarray(unit, dtype=self.backend.xp.float64)
+        if unit.shape != wanted_unit:
+            raise InputError(f"unit columns of shape {unit.shape}; the core needs {wanted_unit}")
+        return State(cells, unit)
+
     def store(self, state: State, scaling: WeightScaling) -> None:
         """Make ``state`` the programmed one; drops everything derived from the one before."""
         self.state, self.scaling = state, scaling
@@ -109,10 +125,16 @@ class TileStack:
         if model.is_ideal:
             return self.backend.xp.ascontiguousarray(target)
         draw = self._draw(Purpose.PROGRAMMING, target.shape, rows, cols, event, 0)
-        return self._limited(model.programmed(target * cell.Gmax, cell, draw))
+        return self._limited(model, model.programmed(target * cell.Gmax, cell, draw), target.shape)
 
-    def _limited(self, siemens: Any) -> Any:
+    def _limited(self, model: Device, siemens: Any, shape: tuple[int, ...]) -> Any:
+        """Conductances a model gave, within the limits of the cell and in units of Gmax."""
         cell, xp = self.hardware.cell, self.backend.xp
+        if getattr(siemens, "shape", None) != shape:
+            raise ModelError(
+                f"{type(model).__name__} returned {type(siemens).__name__} of shape "
+                f"{getattr(siemens, 'shape', None)} for cells of shape {shape}"
+            )
         limited = xp.clip(xp.asarray(siemens, dtype=xp.float64), cell.low, cell.high)
         return limited / cell.Gmax
 
@@ -258,6 +280,6 @@ class TileStack:
         return output_side(operand, self.hardware.code.unit_column, transposed)
 
     def _noisy(self, cells: Any, rows: Any, cols: range, vector: int, phase: int) -> Any:
-        hardware = self.hardware
+        model, cell = self.hardware.read, self.hardware.cell
         draw = self._draw(Purpose.READ_NOISE, cells.shape, rows, cols, vector, phase)
-        return self._limited(hardware.read.read(cells * hardware.cell.Gmax, hardware.cell, draw))
+        return self._limited(model, model.read(cells * cell.Gmax, cell, draw), cells.shape)

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
-from simulator.currents import IN_PART, OUTPUT, PHASE, REST, SIDE, SLICE, Currents
+from simulator.currents import IN_PART, PHASE, REST, SIDE, SLICE, Currents
+from simulator.draws import LineDraws
 from simulator.fold import Direction, Operand, Plan
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
@@ -35,11 +36,9 @@ from simulator.recorder import Recorder
 
 # A limit counts as out of reach of a noisy current at this many standard deviations.
 NOISE_REACH = 10.0
-# Draws of unit columns have slots of their own.
-UNIT_SLOT = 1 << 12
 # Temporary bytes for each random number.
 DRAW_BYTES = 32
-Streams = Callable[[Purpose], Stream]
+Times = Callable[[Any, Any, Product], Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class SignalPath:
     line: Line
     plan: Plan
     direction: Direction
-    streams: Streams
+    streams: Callable[[Purpose], Stream]
     weight_limit: float
     operand: Callable[[], Operand]
     matrix: Callable[[], tuple[Any, Any]]
@@ -73,6 +72,8 @@ class SignalPath:
         cut along the batch so that intermediates stay within the memory limit.
         """
         product = product or self.matrix_product
+        if vectors.size == 0:
+            return self.backend.xp.empty((self.direction.outputs.length, *vectors.shape))
         step = self._batch_step(inputs.dtype.itemsize, vectors)
         if len(vectors) <= step:
             return self._multiply(inputs, scaling, vectors, product)
@@ -85,36 +86,46 @@ class SignalPath:
         return out
 
     @cached_property
+    def _draw(self) -> LineDraws:
+        return LineDraws(self.backend, self.direction, self.streams)
+
+    @cached_property
     def matrix_product(self) -> MatrixProduct:
         """The product that columns of a dense array drive."""
         return MatrixProduct(self.direction.inputs, self.backend)
 
     def _multiply(self, inputs: Any, scaling: InputScaling, vectors: Any, product: Product) -> Any:
         """``multiply`` for as many vectors as fit into memory."""
-        if self.is_one_matrix:
-            return self._times_matrix(inputs, vectors, product)
+        if self._is_scale_free:
+            limited = self._can_reach_limit(inputs, product, scaling.gain)
+
+            def clipped(part: Any, numbers: Any, product: Product) -> Any:
+                volts = scaling.encode(part)
+                return scaling.decode(self._times_weights_limited(volts, numbers, product))
+
+            return self._apart(limited, self._times_matrix, clipped, inputs, vectors, product)
         volts = scaling.encode(inputs)
         if not self.line.dac.is_ideal:
             limits = self.line.dac_limits(scaling)
             volts = self.line.dac.convert(volts, *limits, self.backend.kernels)
-        return scaling.decode(self._times_weights(volts, vectors, product))
-
-    def _times_weights(self, volts: Any, vectors: Any, product: Product) -> Any:
-        """Weights times voltages; vectors that can reach the column limit go through it."""
         if self.plan.noise == "per_device":
-            return self._times_drawn_weights(volts, vectors, product)
+            return scaling.decode(self._times_drawn_weights(volts, vectors, product))
+        free, clip = self._times_weights_unlimited, self._times_weights_limited
         limited = self._can_reach_limit(volts, product)
+        return scaling.decode(self._apart(limited, free, clip, volts, vectors, product))
+
+    def _apart(
+        self, limited: Any, free: Times, clip: Times, inputs: Any, vectors: Any, product: Product
+    ) -> Any:
+        """Vectors that can reach the column limit go through it, the others pass it by."""
         if limited is None or not limited.any():
-            return self._times_weights_unlimited(volts, vectors, product)
+            return free(inputs, vectors, product)
         if limited.all():
-            return self._times_weights_limited(volts, vectors, product)
+            return clip(inputs, vectors, product)
         shape = (self.direction.outputs.length, *vectors.shape)
-        out = self.backend.xp.empty(shape, volts.dtype)
-        for mask, times in (
-            (limited, self._times_weights_limited),
-            (~limited, self._times_weights_unlimited),
-        ):
-            out[:, mask] = times(product.take(volts, mask), vectors[mask], product)
+        out = self.backend.xp.empty(shape, inputs.dtype)
+        for mask, times in ((limited, clip), (~limited, free)):
+            out[:, mask] = times(product.take(inputs, mask), vectors[mask], product)
         return out
 
     def _times_drawn_weights(self, volts: Any, vectors: Any, product: Product) -> Any:
@@ -141,11 +152,14 @@ class SignalPath:
     # -- the whole path as one matrix --------------------------------------------------------
 
     @cached_property
+    def _is_scale_free(self) -> bool:
+        """True where no stage rounds, so that scaling cancels below the column limit."""
+        return self.plan.linear and self.line.dac.is_ideal and self.hardware.folding
+
+    @property
     def is_one_matrix(self) -> bool:
-        """True where no stage rounds or clips, for any input, so that scaling cancels."""
-        unlimited = self.hardware.column_limit <= 0
-        ideal = self.plan.linear and self.line.dac.is_ideal and unlimited
-        return ideal and self.hardware.folding
+        """True where nothing but a product is left, for any input."""
+        return self._is_scale_free and self.hardware.column_limit <= 0
 
     @cached_property
     def draws(self) -> bool:
@@ -158,7 +172,7 @@ class SignalPath:
         out = product.merged(weights, volts)
         if variance is not None:
             spread = self.backend.xp.sqrt(product.merged(variance, self._squares(volts)))
-            out += spread * self._output_normals(vectors, out.dtype)
+            out += spread * self._draw.for_outputs(vectors, out.dtype)
         return out
 
     def merged_matrix(self, dtype: Any) -> tuple[Any, Any]:
@@ -250,7 +264,7 @@ class SignalPath:
 
     # -- the column limit --------------------------------------------------------------------
 
-    def _can_reach_limit(self, volts: Any, product: Product) -> Any:
+    def _can_reach_limit(self, inputs: Any, product: Product, gain: float = 1.0) -> Any:
         """Which entries of the batch could drive a line to ``Icol_max``; None without a limit.
 
         A limit out of reach is no stage.
@@ -258,7 +272,7 @@ class SignalPath:
         xp, limit = self.backend.xp, self.hardware.column_limit
         if limit <= 0:
             return None
-        largest = product.peaks(volts)
+        largest = product.peaks(inputs) * gain
         if self.line.digits is not None:
             largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
         return largest * self._full_scale_current > limit
@@ -298,7 +312,7 @@ class SignalPath:
         """Draw the read noise of every current."""
         if currents.variance is None:
             return currents
-        normals = self._line_draws(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
+        normals = self._draw.for_lines(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
         spread = self.backend.xp.sqrt(currents.variance)
         return Currents(currents.mean + spread * normals.astype(currents.mean.dtype))
 
@@ -316,7 +330,7 @@ class SignalPath:
         )
         dither = None
         if adc.stochastic_rounding:
-            dither = self._line_draws(Purpose.ROUNDING, "uniform", amps.shape, vectors)
+            dither = self._draw.for_lines(Purpose.ROUNDING, "uniform", amps.shape, vectors)
             dither = dither.astype(amps.dtype)
         return adc.convert(amps, low, high, self.backend.kernels, dither)
 
@@ -336,7 +350,7 @@ class SignalPath:
         out = self._merge_all(codes.mean, weights)
         if codes.variance is not None:
             spread = self.backend.xp.sqrt(self._merge_all(codes.variance, weights**2))
-            out = out + spread * self._output_normals(vectors, out.dtype)
+            out = out + spread * self._draw.for_outputs(vectors, out.dtype)
         if not self.direction.has_unit and self.hardware.code.zero:
             out = out - self.hardware.code.zero * self.weight_limit * product.totals(volts)
         return out
@@ -354,31 +368,6 @@ class SignalPath:
             w = self.backend.asarray(weights, dtype=codes.dtype)
             merged = self.backend.xp.einsum("ks,ktiso...->to...", w, codes[:, :, :, :, 0])
         return self.direction.outputs.join(merged, self.backend)
-
-    # -- random draws ------------------------------------------------------------------------
-
-    def _line_draws(self, purpose: Purpose, law: str, shape: tuple[int, ...], vectors: Any) -> Any:
-        """One number for every current of ``shape``; named by line, tile, vector and digit."""
-        xp, direction = self.backend.xp, self.direction
-        phases, _, _, slices, sides = shape[:OUTPUT]
-        slot = xp.arange(phases * slices * sides).reshape(phases, 1, slices, sides, 1)
-        tile = self.backend.asarray(direction.input_names).reshape(1, -1, 1, 1, 1)
-        draw, outputs = getattr(self.streams(purpose), law), direction.output_names
-        numbers = vectors.reshape(-1)
-        values = draw(outputs, tile, numbers, slot)[..., self.backend.asarray(direction.lines)]
-        if direction.has_unit:
-            units = draw(outputs, tile, numbers, slot + UNIT_SLOT)
-            values[..., 0] = units[..., self.backend.asarray(direction.lines[:, 0])]
-        values = values.transpose(0, 5, 1, 2, 3, 6, 4)
-        return values.reshape(*values.shape[:REST], *vectors.shape)
-
-    def _output_normals(self, vectors: Any, dtype: Any) -> Any:
-        """One normal for every result, (outputs, *rest)."""
-        direction = self.direction
-        first_input = int(direction.input_names[0])
-        stream = self.streams(Purpose.READ_NOISE)
-        normals = stream.normal(direction.output_names, first_input, vectors.reshape(-1), 0)
-        return normals.T.astype(dtype).reshape(-1, *vectors.shape)
 
     def _batch_step(self, itemsize: int, vectors: Any) -> int:
         """Entries of the batch whose intermediates stay within the memory limit; at least one."""

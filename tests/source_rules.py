@@ -24,6 +24,7 @@ LAYERS = [
     {"parameters"},
     {"hardware", "partition", "dtypes", "recorder", "products", "currents"},
     {"fold"},
+    {"draws"},
     {"tile"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},
@@ -256,9 +257,9 @@ def _safe_loaders(source: Source) -> set[str]:
 def _unsafe(call: ast.Call, safe_loaders: set[str]) -> str:
     name = _dotted(call.func)
     argument = call.args[0] if call.args else None
-    if name == "pickle.loads" and isinstance(argument, ast.Call):
-        if _dotted(argument.func) == "pickle.dumps":
-            return ""  # What was written in the same breath is known.
+    written_here = isinstance(argument, ast.Call) and _dotted(argument.func) == "pickle.dumps"
+    if name == "pickle.loads" and written_here:
+        return ""
     if name in UNSAFE_CALLS:
         return UNSAFE_CALLS[name]
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}

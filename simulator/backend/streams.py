@@ -93,6 +93,16 @@ class RandomSource:
     def __post_init__(self) -> None:
         self._open: dict[Purpose, Stream] = {}
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """Seed (None before the first draw without one) and stream number."""
+        return {"seed": self.seed, "stream": self.stream}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.seed, self.stream = state["seed"], state["stream"]
+        self._open = {}
+
     def __call__(self, purpose: Purpose) -> Stream:
         """The stream of ``purpose``."""
         if purpose not in self._open:

@@ -25,6 +25,13 @@ class WholeWeight:
     signed: bool
     cell_bits: int = 0
 
+    def __post_init__(self) -> None:
+        if not self.signed and self.cell_bits == 1:
+            raise ParameterError(
+                "xbar.device.cell_bits is 1 with core.style = OFFSET: one level is left for all "
+                "weights, because the lowest stays unused; allowed are 0 (continuous) or at least 2"
+            )
+
     @property
     def span(self) -> float:
         """Fraction of the cell's range that unsigned weights use."""

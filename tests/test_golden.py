@@ -1,0 +1,80 @@
+"""Measured values: settings and results of CrossSim 3.2, without random effects.
+
+A case is a list of parameters, assigned in their order to a default tree whose explicit weight
+range is cleared, a matrix A, an operation and its input x. ``y`` is the result and ``W`` the
+matrix read back; ``W`` is kept in single precision.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plain_model import PlainCore
+from strategies import quietly
+
+from simulator import AnalogCore, CrossSimParameters
+
+FOLDER = Path(__file__).parent / "golden"
+CASES = json.loads((FOLDER / "cases.json").read_text())
+# There, cells of balanced pairs are rounded to single precision: 6e-8 of the largest weight.
+TOLERANCE = 1e-6
+
+
+@cache
+def arrays():
+    with np.load(FOLDER / "arrays.npz") as archive:
+        return dict(archive)
+
+
+def values(case):
+    return tuple(arrays()[f"{name}{case['id']}"] for name in "AxyW")
+
+
+def parameters(case):
+    params = CrossSimParameters()
+    params.core.mapping.weights.min = params.core.mapping.weights.max = None
+    for path, value in case["params"].items():
+        params.update({path: value})
+    return params
+
+
+def transposed(case):
+    return case["op"] in ("vecmat", "rmatmat")
+
+
+def assert_agrees(got, wanted):
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).max() <= TOLERANCE * np.abs(wanted).max()
+
+
+def case_id(case):
+    return f"{case['kind']}-{case['id']}"
+
+
+def test_every_kind_of_case_is_there():
+    kinds = {case["kind"] for case in CASES}
+    assert kinds == {"plain", "tiled", "complex"}
+    assert len(CASES) == 244
+
+
+@pytest.mark.parametrize("unfolded", [False, True], ids=["folded", "unfolded"])
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_engine_agrees(case, unfolded):
+    a, x, y, w = values(case)
+    params = parameters(case)
+    params.simulation.disable_fast_balanced = unfolded
+    with quietly():
+        core = AnalogCore(a, params)
+    assert_agrees(core.get_matrix(), w)
+    assert_agrees(x @ core if transposed(case) else core @ x, y)
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_plain_model_agrees(case):
+    """The model that the engine is compared with elsewhere stands on the same values."""
+    a, x, y, w = values(case)
+    model = PlainCore(a, parameters(case))
+    assert_agrees(model.readback(), w)
+    assert_agrees(model.multiply(x, transposed(case)), y)
