@@ -22,8 +22,10 @@ NUMERIC_KINDS = "biufc"
 
 def numeric_array(values: Any, what: str, backend: Backend) -> Any:
     """``values`` as a numeric array of the backend. Raises InputError for anything else."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{what}: is a masked array; fill it first")
     try:
-        array = values if isinstance(values, backend.xp.ndarray) else backend.asarray(values)
+        array = values if type(values) is backend.xp.ndarray else backend.asarray(values)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: cannot be read as an array of numbers ({error})") from None
     if array.dtype.kind not in NUMERIC_KINDS:
@@ -111,7 +113,7 @@ class ArrayLike(ABC):
     def rmatmat(self, mat: Any) -> Any:
         """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError.
 
-        SciPy's operators mean ``A.conj().T @ X`` by this name; ``rmatvec`` is theirs.
+        SciPy's operators mean ``A.conj().T @ X`` by this name; see ``as_linear_operator``.
         """
         x = self._input(mat)
         if x.ndim < 2 or x.shape[-1] != self.shape[0]:
@@ -162,6 +164,22 @@ class ArrayLike(ABC):
             x = x.get_matrix()
         return numeric_array(x, "input", self.backend)
 
+    def as_linear_operator(self) -> Any:
+        """This core as a ``scipy.sparse.linalg.LinearOperator``, its adjoint included.
+
+        SciPy's own conversion takes ``rmatmat`` for the adjoint; here it means ``X @ A``.
+        """
+        from scipy.sparse.linalg import LinearOperator
+
+        return LinearOperator(
+            self.shape,
+            matvec=self.matvec,
+            rmatvec=self.rmatvec,
+            matmat=self.matmat,
+            rmatmat=lambda x: self.rmatmat(x.conj().T).conj().T,
+            dtype=self.dtype,
+        )
+
     def _where_it_came_from(self, out: Any, inputs: Any) -> Any:
         """``out`` on the device of the inputs: NumPy in gives NumPy out."""
         if isinstance(inputs, self.backend.xp.ndarray):
@@ -191,9 +209,11 @@ class ArrayLike(ABC):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """``np.dot`` is analog; every other function sees the matrix that is read back."""
         if func is np.dot:
+            args, kwargs = list(args), dict(kwargs)
+            args += [kwargs.pop(name) for name in ("a", "b")[len(args) :]]
             left, right, *rest = args
             if rest:
-                kwargs = {**kwargs, "out": tuple(rest)}
+                kwargs["out"] = tuple(rest)
             result = left.dot(right) if isinstance(left, ArrayLike) else right.rdot(left)
             return _into(result, kwargs)
         return func(*_read_back(args), **{k: _read_back(v) for k, v in kwargs.items()})
@@ -258,7 +278,10 @@ def _into(result: Any, kwargs: dict[str, Any]) -> Any:
 
 def _read_back(value: Any) -> Any:
     if isinstance(value, ArrayLike):
-        return np.asarray(value)
+        matrix = np.array(value)
+        # A function that writes into its argument would write into this copy.
+        matrix.flags.writeable = False
+        return matrix
     if isinstance(value, (list, tuple)):
         return type(value)(_read_back(v) for v in value)
     return value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,16 @@ from simulator.parts import ArrayPart
 from simulator.products import Product
 from simulator.recorder import Recorder
 from simulator.stack import State, TileStack
+
+WHOLE_MATRIX = (
+    "core.rows_max", "core.cols_max", "core.complex_matrix", "core.complex_input",
+    "core.output_dtype", "core.mapping.weights", "simulation.seed", "simulation.useGPU",
+    "simulation.gpu_id",
+)  # fmt: skip
+# Two threads that multiply one core must not get the same numbers.
+NUMBERING = threading.Lock()
+# Programmings with a name of their own draw apart from the counted ones.
+NAMED_DRAW = 1 << 31
 
 
 class Arrays:
@@ -46,6 +58,8 @@ class Arrays:
             raise ParameterError(
                 f"params is a list of {len(trees)}; the matrix needs {count} arrays"
             )
+        _require_common(trees)
+        self.trees = trees
         grids = [Grid(self.rows, self.cols)]
         if any(tree != trees[0] for tree in trees):
             grids = [
@@ -68,7 +82,7 @@ class Arrays:
 
         ``draw`` names the random numbers of this programming; None is the next.
         """
-        event = self.programmings + 1 if draw is None else draw
+        event = self.programmings + 1 if draw is None else NAMED_DRAW + _checked_draw(draw)
         states = [s.programmed(weights[s.grid.slices], scaling, event) for s in self.stacks]
         self._store(states, scaling)
 
@@ -108,6 +122,10 @@ class Arrays:
             low, high = state["range"]
             scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
             counters = int(state["programmings"]), int(state["vectors"])
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"range {state['range']}")
+            if min(counters) < 0:
+                raise ValueError(f"counters {counters}")
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
         units = unit or [None] * len(cells)
@@ -155,9 +173,11 @@ class Arrays:
 
     def _number(self, rest: tuple[int, ...], random: bool) -> Any:
         """Numbers of the next vectors; they name what is drawn for each."""
-        first, count = self.vectors, math.prod(rest)
-        if random:
-            self.vectors += count
+        count = math.prod(rest)
+        with NUMBERING:
+            first = self.vectors
+            if random:
+                self.vectors += count
         return self.backend.xp.arange(first, first + count).reshape(rest)
 
     def one_matrix(self, dtype: Any) -> Any:
@@ -167,14 +187,19 @@ class Arrays:
             return None
         return path.merged_matrix(dtype)[0]
 
-    def parts(
-        self, params: CrossSimParameters, changed: Callable[[], None]
-    ) -> list[list[ArrayPart]]:
+    def parts(self, changed: Callable[[], None]) -> list[list[ArrayPart]]:
         """The arrays by row part and column part; ``changed`` is called when one is written."""
         return [
-            [ArrayPart(*self._place(r, c), params, changed) for c in range(len(self.cols.sizes))]
+            [
+                ArrayPart(*self._place(r, c), self._tree(r, c), changed)
+                for c in range(len(self.cols.sizes))
+            ]
             for r in range(len(self.rows.sizes))
         ]
+
+    def _tree(self, r: int, c: int) -> CrossSimParameters:
+        """The parameters of one part."""
+        return self.trees[r * len(self.cols.sizes) + c if len(self.trees) > 1 else 0]
 
     def _place(self, r: int, c: int) -> tuple[TileStack, slice, slice]:
         """The stack that holds a part, and the rows and columns of its cells."""
@@ -191,3 +216,31 @@ class Arrays:
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack."""
         return [s.recorders[transposed] for s in self.stacks if transposed in s.recorders]
+
+
+def _checked_draw(draw: Any) -> int:
+    try:
+        number = operator.index(draw)
+    except TypeError:
+        number = -1
+    if not 0 <= number < NAMED_DRAW:
+        raise ParameterError(f"draw: got {draw!r}; allowed is an integer in [0, 2**31)")
+    return number
+
+
+def _require_common(trees: list[CrossSimParameters]) -> None:
+    """What belongs to the matrix as a whole must not differ from array to array."""
+    for i, tree in enumerate(trees[1:], start=1):
+        for path in WHOLE_MATRIX:
+            first, other = (_field(t, path) for t in (trees[0], tree))
+            if first != other:
+                raise ParameterError(
+                    f"params[{i}].{path} is {other!r}, params[0].{path} is {first!r}; it belongs "
+                    "to the matrix as a whole and must be the same for all arrays"
+                )
+
+
+def _field(tree: Any, path: str) -> Any:
+    for name in path.split("."):
+        tree = getattr(tree, name)
+    return tree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from simulator.complexes import (
     expand_matrix,
 )
 from simulator.dtypes import compute_dtype, output_dtype, store_as
-from simulator.errors import InputError, ParameterError, ShapeError, warn_user
+from simulator.errors import InputError, ShapeError, warn_user
 from simulator.hardware import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.parameters import CrossSimParameters
@@ -50,7 +51,6 @@ class AnalogCore(ArrayLike):
         ShapeError, InputError: a matrix that is not two-dimensional, numeric and finite.
     """
 
-    shape: tuple[int, int]
     ndim = 2
     rslice = None
     cslice = None
@@ -70,14 +70,12 @@ class AnalogCore(ArrayLike):
         self.params = trees[0]
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
-        if isinstance(stream, bool) or not isinstance(stream, int) or not 0 <= stream < 2**64:
-            raise ParameterError(f"stream: got {stream!r}; allowed is an integer in [0, 2**64)")
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
         self._dtype: Any = None
         self._fast: tuple[Any, Any, int] | None = None
         matrix = self._checked(matrix)
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
-        self.shape = matrix.shape
+        self._shape = matrix.shape
         if self.complex_valued and min(matrix.shape) < 2:
             raise ShapeError(
                 f"a complex core needs at least 2 rows and columns, got {matrix.shape}"
@@ -212,7 +210,8 @@ class AnalogCore(ArrayLike):
             weights, dtype, length = self._fast
             fits = type(x) is type(weights) and x.dtype == dtype and 0 < x.ndim < 3
             if fits and x.shape[0] == length:
-                y = weights @ x
+                with np.errstate(all="ignore"):
+                    y = weights @ x
                 first = y[0]
                 if math.isfinite(first) if x.ndim == 1 else self._backend.xp.isfinite(first).all():
                     return y
@@ -268,9 +267,13 @@ class AnalogCore(ArrayLike):
 
         Raises InputError for a state that does not fit; the core then stays as it was.
         """
+        try:
+            dtype, random = np.dtype(state["dtype"]), copy.copy(self._random)
+            random.state = state
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not the state of a core: {error!r}") from None
         self.arrays.set_state(state)
-        self._random.state = state
-        self._dtype = np.dtype(state["dtype"])
+        self._random.state, self._dtype = state, dtype
         self._forget()
 
     def _require_programmed(self) -> None:
@@ -294,6 +297,11 @@ class AnalogCore(ArrayLike):
         self._fast = None
 
     # -- face --------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, int]:  # type: ignore[override]
+        """Rows and columns of the matrix."""
+        return self._shape
 
     @property
     def backend(self) -> Backend:
@@ -365,7 +373,7 @@ class AnalogCore(ArrayLike):
     @property
     def cores(self) -> list[list[ArrayPart]]:
         """The physical arrays, ``cores[row part][column part]``."""
-        return self.arrays.parts(self.params, self._forget)
+        return self.arrays.parts(self._forget)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack of tiles."""

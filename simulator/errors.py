@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 
 class OhmCoreError(Exception):
@@ -60,6 +61,16 @@ def nearest(name: str, names: Iterable[str]) -> str:
     by_lower_case = {candidate.lower(): candidate for candidate in names}
     matches = get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=0.6)
     return f" Did you mean {by_lower_case[matches[0]]!r}?" if matches else ""
+
+
+def require_shape(model: object, result: Any, shape: tuple[int, ...]) -> Any:
+    """``result`` if it has ``shape``. Raises ModelError naming the model that gave it."""
+    if getattr(result, "shape", None) != shape:
+        raise ModelError(
+            f"{type(model).__name__} returned {type(result).__name__} of shape "
+            f"{getattr(result, 'shape', None)} for values of shape {shape}"
+        )
+    return result
 
 
 PACKAGES = ("simulator", "adapters")

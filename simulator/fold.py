@@ -45,6 +45,15 @@ class Direction:
         return lines
 
     @property
+    def real_lines(self) -> np.ndarray:
+        """Which lines of every part are there, (parts, lines); the others only pad the stack."""
+        axis, shift = self.outputs, int(self.has_unit)
+        real = np.zeros((len(axis.sizes), axis.widest + shift), dtype=bool)
+        real[axis.part, axis.place + shift] = True
+        real[:, :shift] = True
+        return real
+
+    @property
     def input_names(self) -> np.ndarray:
         """Number of the first input of every part in the whole matrix, (parts,)."""
         return np.asarray([self.inputs.start + first for first, _ in self.inputs.bounds])

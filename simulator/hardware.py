@@ -68,12 +68,16 @@ class Line:
         """True where the DAC turns an input of zero into a voltage of exactly zero."""
         if self.dac.is_ideal:
             return True
-        scaling = InputScaling(-1.0, 1.0, self.dac.signed)
-        if self.percentile is None:
-            scaling = InputScaling(self.input_low, self.input_high, self.dac.signed)
-        zero = backend.xp.zeros(1)
-        converted = self.dac.convert(zero, *self.dac_limits(scaling), backend.kernels)
+        limits = self.dac_limits(self._fixed_scaling)
+        converted = self.dac.convert(backend.xp.zeros(1), *limits, backend.kernels)
         return float(converted[0]) == 0.0
+
+    @property
+    def _fixed_scaling(self) -> InputScaling:
+        """The fixed limits, or any for a percentile: DAC limits then do not depend on them."""
+        if self.percentile is None:
+            return InputScaling(self.input_low, self.input_high, self.dac.signed)
+        return InputScaling(-1.0, 1.0, self.dac.signed)
 
     def dac_limits(self, scaling: InputScaling) -> tuple[float, float]:
         """Voltages of the lowest and the highest level of the DAC."""
@@ -84,11 +88,8 @@ class Line:
     @property
     def digits_exact(self) -> bool:
         """True where cutting a converted input into digits and merging them gives it back."""
-        low, high = self.input_low, self.input_high
-        fixed = InputScaling(-1.0, 1.0, self.dac.signed)
-        if self.percentile is None:
-            fixed = InputScaling(low, high, self.dac.signed)
-        return self.digits is None or self.dac.on_digit_grid(*self.dac_limits(fixed))
+        limits = self.dac_limits(self._fixed_scaling)
+        return self.digits is None or self.dac.on_digit_grid(*limits)
 
     def adc_limits(self, inputs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Full-scale limits for tiles of so many inputs, two arrays of shape (tiles, slices)."""
@@ -149,7 +150,7 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
     code = _weight_code(params)
     paired = len(code.cells.merge) == 2
     shared_line = paired and bool(params.core.balanced.interleaved_posneg)
-    pair_in_array = paired and (params.core.balanced.subtract_current_in_xbar or shared_line)
+    pair_in_array = paired and params.core.balanced.subtract_current_in_xbar
     read = _device_model(device.read_noise, "xbar.device.read_noise", "read")
     for effect in ("drift_error", "nonlinear_IV"):
         _refuse_missing_effect(getattr(device, effect), f"xbar.device.{effect}")
@@ -161,7 +162,7 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
             device.programming_error, "xbar.device.programming_error", "programming"
         ),
         read=read,
-        circuit=_circuit(params),
+        circuit=_circuit(params, shared_line),
         mvm=_line(params, "mvm", code, pair_in_array),
         vmm=_line(params, "vmm", code, pair_in_array),
         pair_in_array=pair_in_array,
@@ -242,7 +243,7 @@ def _refuse_missing_effect(node: Any, path: str) -> None:
         )
 
 
-def _circuit(params: CrossSimParameters) -> Circuit:
+def _circuit(params: CrossSimParameters, interleaved: bool) -> Circuit:
     parasitics = params.xbar.array.parasitics
     wires = (
         parasitics.Rp_row, parasitics.Rp_col,
@@ -250,7 +251,6 @@ def _circuit(params: CrossSimParameters) -> Circuit:
     )  # fmt: skip
     if not parasitics.enable or not any(wires):
         return IdealCircuit()
-    interleaved = params.core.balanced.interleaved_posneg and params.core.style != CoreStyle.OFFSET
     name = (
         ("Interleaved" if interleaved else "Noninterleaved")
         + ("InputSource" if parasitics.current_from_input else "SeparateSource")

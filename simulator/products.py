@@ -100,3 +100,20 @@ class MatrixProduct(Product):
         if inputs.flags.c_contiguous:
             return weights @ inputs
         return (inputs.T @ weights.T).T
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one multiply brings besides its inputs: numbers of its vectors, product, and gain.
+
+    ``gain`` is the voltage for one unit of input; results are divided by it.
+    """
+
+    vectors: Any
+    product: Product
+    gain: float
+
+    def part(self, inputs: Any, index: Any, *between: Any) -> tuple[Any, ...]:
+        """Some entries of the batch: their inputs and their call, with ``between`` in between."""
+        part = self.product.take(inputs, index)
+        return part, *between, Call(self.vectors[index], self.product, self.gain)

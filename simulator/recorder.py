@@ -29,8 +29,8 @@ class Recorder:
         self._skip = 0
 
     def add(self, amps: np.ndarray) -> None:
-        """Record currents (phase, part, part, slice, side, output, batch)."""
-        flat = np.moveaxis(amps, 3, 0).reshape(self.slices, -1)
+        """Record currents (slices, ...)."""
+        flat = amps.reshape(self.slices, -1)
         if not flat.size:
             return
         self.low = np.minimum(self.low, flat.min(axis=1))

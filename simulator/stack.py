@@ -15,7 +15,7 @@ import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
 from simulator.devices import Device, Draw
-from simulator.errors import InputError, ModelError
+from simulator.errors import InputError, ModelError, require_shape
 from simulator.fold import Direction, Operand, make_plan, merge_noise, output_side
 from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
@@ -102,6 +102,9 @@ class TileStack:
         wanted = (*merge.shape, rows, cols)
         wanted_unit = (*merge.shape, len(self.grid.rows.sizes), cols)
         has_unit = self.hardware.code.unit_column
+        for values in (cells,) if unit is None else (cells, unit):
+            if not np.isfinite(values).all() or (np.asarray(values) < 0).any():
+                raise InputError("conductances must be finite and not negative")
         cells = self.backend.asarray(cells, dtype=self.backend.xp.float64)
         if cells.shape != wanted or has_unit != (unit is not None):
             raise InputError(f"conductances of shape {cells.shape}; the core needs {wanted}")
@@ -130,13 +133,16 @@ class TileStack:
     def _limited(self, model: Device, siemens: Any, shape: tuple[int, ...]) -> Any:
         """Conductances a model gave, within the limits of the cell and in units of Gmax."""
         cell, xp = self.hardware.cell, self.backend.xp
-        if getattr(siemens, "shape", None) != shape:
-            raise ModelError(
-                f"{type(model).__name__} returned {type(siemens).__name__} of shape "
-                f"{getattr(siemens, 'shape', None)} for cells of shape {shape}"
-            )
+        self._require_real(model, require_shape(model, siemens, shape))
         limited = xp.clip(xp.asarray(siemens, dtype=xp.float64), cell.low, cell.high)
         return limited / cell.Gmax
+
+    def _require_real(self, model: Device, values: Any) -> None:
+        if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
+            raise ModelError(
+                f"{type(model).__name__} returned values of dtype {values.dtype} that are not all "
+                "finite real numbers"
+            )
 
     def _draw(
         self,
@@ -210,7 +216,7 @@ class TileStack:
             plan=plan,
             direction=direction,
             streams=self.streams,
-            weight_limit=self.scaling.limit * hardware.code.product_gain,
+            weight_limit=self.scaling.limit,
             operand=lambda: self._operand(transposed, with_noise=plan.noise == "per_output"),
             matrix=lambda: self._matrix(transposed, with_noise=plan.noise == "per_output"),
             resample=lambda vector, phase: self._resampled(transposed, vector, phase),
@@ -260,9 +266,12 @@ class TileStack:
         clipped = (
             kernels.clipped_normal if model.distribution == "normal" else kernels.clipped_uniform
         )
-        mean, variance = clipped(
-            model.read_mean(siemens, cell), model.read_sigma(siemens, cell), cell.low, cell.high
-        )
+        mean, sigma = model.read_mean(siemens, cell), model.read_sigma(siemens, cell)
+        for values in (mean, sigma):
+            self._require_real(model, require_shape(model, values, siemens.shape))
+        if (sigma < 0).any():
+            raise ModelError(f"{type(model).__name__}.read_sigma is negative")
+        mean, variance = clipped(mean, sigma, cell.low, cell.high)
         return mean / cell.Gmax, variance / cell.Gmax**2
 
     def _resampled(self, transposed: bool, vector: int, phase: int) -> Operand:

@@ -26,19 +26,21 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
-from simulator.currents import IN_PART, PHASE, REST, SIDE, SLICE, Currents
+from simulator.currents import PHASE, REST, SLICE, Currents
 from simulator.draws import LineDraws
+from simulator.errors import require_shape
 from simulator.fold import Direction, Operand, Plan
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
-from simulator.products import MatrixProduct, Product
+from simulator.products import Call, MatrixProduct, Product
+from simulator.readout import Readout
 from simulator.recorder import Recorder
 
 # A limit counts as out of reach of a noisy current at this many standard deviations.
 NOISE_REACH = 10.0
 # Temporary bytes for each random number.
 DRAW_BYTES = 32
-Times = Callable[[Any, Any, Product], Any]
+Times = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -71,83 +73,86 @@ class SignalPath:
         ``vectors``, of shape rest, the number of every vector in the life of the core. Work is
         cut along the batch so that intermediates stay within the memory limit.
         """
-        product = product or self.matrix_product
-        if vectors.size == 0:
-            return self.backend.xp.empty((self.direction.outputs.length, *vectors.shape))
+        call = Call(vectors, product or self.matrix_product, scaling.gain)
         step = self._batch_step(inputs.dtype.itemsize, vectors)
-        if len(vectors) <= step:
-            return self._multiply(inputs, scaling, vectors, product)
-        shape = (self.direction.outputs.length, *vectors.shape)
-        out = self.backend.xp.empty(shape, dtype=inputs.dtype)
-        for start in range(0, len(vectors), step):
+        if 0 < len(vectors) <= step and vectors.size:
+            return self._multiply(inputs, scaling, call)
+        out = self._empty(call, inputs.dtype)
+        for start in range(0, len(vectors) if vectors.size else 0, step):
             part = slice(start, start + step)
-            piece = product.take(inputs, part)
-            out[:, part] = self._multiply(piece, scaling, vectors[part], product)
+            out[:, part] = self._multiply(*call.part(inputs, part, scaling))
         return out
 
+    def _empty(self, call: Call, dtype: Any) -> Any:
+        shape = (self.direction.outputs.length, *call.vectors.shape)
+        return self.backend.xp.empty(shape, dtype=dtype)
+
     @cached_property
-    def _draw(self) -> LineDraws:
-        return LineDraws(self.backend, self.direction, self.streams)
+    def _readout(self) -> Readout:
+        draws = LineDraws(self.backend, self.direction, self.streams)
+        digits = self.line.digits if self.plan.phases else None
+        return Readout(
+            self.backend, self.hardware, self.line, digits, self.plan.noise_point, self.direction,
+            draws, self.weight_limit, self.recorder,
+        )  # fmt: skip
 
     @cached_property
     def matrix_product(self) -> MatrixProduct:
         """The product that columns of a dense array drive."""
         return MatrixProduct(self.direction.inputs, self.backend)
 
-    def _multiply(self, inputs: Any, scaling: InputScaling, vectors: Any, product: Product) -> Any:
+    def _multiply(self, inputs: Any, scaling: InputScaling, call: Call) -> Any:
         """``multiply`` for as many vectors as fit into memory."""
         if self._is_scale_free:
-            limited = self._can_reach_limit(inputs, product, scaling.gain)
+            limited = self._can_reach_limit(inputs, call, scaling.gain)
 
-            def clipped(part: Any, numbers: Any, product: Product) -> Any:
-                volts = scaling.encode(part)
-                return scaling.decode(self._times_weights_limited(volts, numbers, product))
+            def clipped(part: Any, call: Call) -> Any:
+                return self._times_weights_limited(scaling.encode(part), call)
 
-            return self._apart(limited, self._times_matrix, clipped, inputs, vectors, product)
+            free = self._times_matrix
+            return self._apart(limited, free, clipped, inputs, call)
         volts = scaling.encode(inputs)
         if not self.line.dac.is_ideal:
             limits = self.line.dac_limits(scaling)
-            volts = self.line.dac.convert(volts, *limits, self.backend.kernels)
+            converted = self.line.dac.convert(volts, *limits, self.backend.kernels)
+            volts = require_shape(self.line.dac, converted, volts.shape)
         if self.plan.noise == "per_device":
-            return scaling.decode(self._times_drawn_weights(volts, vectors, product))
+            return self._times_drawn_weights(volts, call)
         free, clip = self._times_weights_unlimited, self._times_weights_limited
-        limited = self._can_reach_limit(volts, product)
-        return scaling.decode(self._apart(limited, free, clip, volts, vectors, product))
+        return self._apart(self._can_reach_limit(volts, call), free, clip, volts, call)
 
-    def _apart(
-        self, limited: Any, free: Times, clip: Times, inputs: Any, vectors: Any, product: Product
-    ) -> Any:
+    def _apart(self, limited: Any, free: Times, clip: Times, inputs: Any, call: Call) -> Any:
         """Vectors that can reach the column limit go through it, the others pass it by."""
         if limited is None or not limited.any():
-            return free(inputs, vectors, product)
+            return free(inputs, call)
         if limited.all():
-            return clip(inputs, vectors, product)
-        shape = (self.direction.outputs.length, *vectors.shape)
-        out = self.backend.xp.empty(shape, inputs.dtype)
+            return clip(inputs, call)
+        out = self._empty(call, inputs.dtype)
         for mask, times in ((limited, clip), (~limited, free)):
-            out[:, mask] = times(product.take(inputs, mask), vectors[mask], product)
+            out[:, mask] = times(*call.part(inputs, mask))
         return out
 
-    def _times_drawn_weights(self, volts: Any, vectors: Any, product: Product) -> Any:
+    def _times_drawn_weights(self, volts: Any, call: Call) -> Any:
         """Noise per device: every vector meets its own cells, so vectors are unrolled."""
-        dense, product = product.unrolled(volts), self.matrix_product
-        numbers = vectors.reshape(-1)
-        currents = self._merge_analog(self._limit(self._currents_per_device(dense, numbers)))
-        out = self._convert_and_merge(currents, dense, numbers, product)
-        return out.reshape(-1, *vectors.shape)
+        dense = call.product.unrolled(volts)
+        flat = Call(call.vectors.reshape(-1), self.matrix_product, call.gain)
+        currents = self._merge_analog(self._limit(self._currents_per_device(dense, flat.vectors)))
+        out = self._readout.results(currents, dense, flat)
+        return out.reshape(-1, *call.vectors.shape)
 
-    def _times_weights_limited(self, volts: Any, vectors: Any, product: Product) -> Any:
-        currents = self._limit(self._draw_noise(self._all_currents(volts, product), vectors))
-        return self._convert_and_merge(self._merge_analog(currents), volts, vectors, product)
+    def _times_weights_limited(self, volts: Any, call: Call) -> Any:
+        currents = self._all_currents(volts, call.product)
+        currents = self._limit(self._readout.draw_noise(currents, call.vectors))
+        return self._readout.results(self._merge_analog(currents), volts, call)
 
-    def _times_weights_unlimited(self, volts: Any, vectors: Any, product: Product) -> Any:
+    def _times_weights_unlimited(self, volts: Any, call: Call) -> Any:
         if not self.hardware.folding:
-            currents = self._merge_analog(self._all_currents(volts, product))
+            currents = self._merge_analog(self._all_currents(volts, call.product))
         elif self.plan.linear:
-            return self._times_matrix(volts, vectors, product)
+            return self._times_matrix(volts, call) / call.gain
         else:
-            currents = self._folded_currents(volts, product)
-        return self._convert_and_merge(currents, volts, vectors, product)
+            currents = self._folded_currents(volts, call.product)
+        return self._readout.results(currents, volts, call)
 
     # -- the whole path as one matrix --------------------------------------------------------
 
@@ -167,12 +172,12 @@ class SignalPath:
         rounding = self.line.adc.stochastic_rounding and not self.line.adc.is_ideal
         return self.plan.noise is not None or rounding
 
-    def _times_matrix(self, volts: Any, vectors: Any, product: Product) -> Any:
+    def _times_matrix(self, volts: Any, call: Call) -> Any:
         weights, variance = self.merged_matrix(volts.dtype)
-        out = product.merged(weights, volts)
+        out = call.product.merged(weights, volts)
         if variance is not None:
-            spread = self.backend.xp.sqrt(product.merged(variance, self._squares(volts)))
-            out += spread * self._draw.for_outputs(vectors, out.dtype)
+            spread = self.backend.xp.sqrt(call.product.merged(variance, self._squares(volts)))
+            out += spread * self._readout.draws.for_outputs(call.vectors, out.dtype)
         return out
 
     def merged_matrix(self, dtype: Any) -> tuple[Any, Any]:
@@ -264,7 +269,7 @@ class SignalPath:
 
     # -- the column limit --------------------------------------------------------------------
 
-    def _can_reach_limit(self, inputs: Any, product: Product, gain: float = 1.0) -> Any:
+    def _can_reach_limit(self, inputs: Any, call: Call, gain: float = 1.0) -> Any:
         """Which entries of the batch could drive a line to ``Icol_max``; None without a limit.
 
         A limit out of reach is no stage.
@@ -272,7 +277,7 @@ class SignalPath:
         xp, limit = self.backend.xp, self.hardware.column_limit
         if limit <= 0:
             return None
-        largest = product.peaks(inputs) * gain
+        largest = call.product.peaks(inputs) * gain
         if self.line.digits is not None:
             largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
         return largest * self._full_scale_current > limit
@@ -289,8 +294,6 @@ class SignalPath:
             return currents
         return replace(currents, mean=self.backend.xp.clip(currents.mean, -limit, limit))
 
-    # -- currents to results -----------------------------------------------------------------
-
     def _merge_analog(self, currents: Currents) -> Currents:
         """What the array and its integrators add up before the converter: pairs and phases."""
         if self.hardware.pair_in_array:
@@ -298,76 +301,6 @@ class SignalPath:
         if self.plan.phases or self.line.digits is None:
             return currents
         return currents.merge(PHASE, self.backend.asarray(self._phase_weights))
-
-    def _convert_and_merge(
-        self, currents: Currents, volts: Any, vectors: Any, product: Product
-    ) -> Any:
-        """From currents at the converter to weights times voltages."""
-        if self.plan.noise_point == "converter":
-            currents = self._draw_noise(currents, vectors)
-        converted = replace(currents, mean=self._convert(currents.mean, vectors))
-        return self._merge_digital(converted, volts, vectors, product)
-
-    def _draw_noise(self, currents: Currents, vectors: Any) -> Currents:
-        """Draw the read noise of every current."""
-        if currents.variance is None:
-            return currents
-        normals = self._draw.for_lines(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
-        spread = self.backend.xp.sqrt(currents.variance)
-        return Currents(currents.mean + spread * normals.astype(currents.mean.dtype))
-
-    def _convert(self, amps: Any, vectors: Any) -> Any:
-        adc = self.line.adc
-        if self.recorder is not None:
-            self.recorder.add(self.backend.to_host(amps))
-        if adc.is_ideal:
-            return amps
-        low, high = (
-            self.backend.asarray(limit, dtype=amps.dtype).reshape(
-                1, 1, *limit.shape, *[1] * (amps.ndim - SIDE)
-            )
-            for limit in self._adc_limits
-        )
-        dither = None
-        if adc.stochastic_rounding:
-            dither = self._draw.for_lines(Purpose.ROUNDING, "uniform", amps.shape, vectors)
-            dither = dither.astype(amps.dtype)
-        return adc.convert(amps, low, high, self.backend.kernels, dither)
-
-    @cached_property
-    def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.line.adc_limits(self.direction.inputs.sizes)
-
-    def _merge_digital(self, codes: Currents, volts: Any, vectors: Any, product: Product) -> Any:
-        """Shift and add: phases, slices, sides and input parts; take off the offset."""
-        if self.direction.has_unit:
-            codes = Currents(
-                codes.mean[:, :, :, :, :, 1:] - codes.mean[:, :, :, :, :, :1],
-                None if codes.variance is None else codes.variance[:, :, :, :, :, 1:],
-            )
-        # Pairs first: equal codes give an exact zero.
-        codes, weights = codes.merge_pairs(), self._digital_weights
-        out = self._merge_all(codes.mean, weights)
-        if codes.variance is not None:
-            spread = self.backend.xp.sqrt(self._merge_all(codes.variance, weights**2))
-            out = out + spread * self._draw.for_outputs(vectors, out.dtype)
-        if not self.direction.has_unit and self.hardware.code.zero:
-            out = out - self.hardware.code.zero * self.weight_limit * product.totals(volts)
-        return out
-
-    @cached_property
-    def _digital_weights(self) -> np.ndarray:
-        """Weight of every (phase, slice) in the result, pairs subtracted."""
-        phases = self._phase_weights if self.plan.phases else np.ones(1)
-        return np.outer(phases, self.hardware.code.merge[:, 0] * self.weight_limit)
-
-    def _merge_all(self, codes: Any, weights: np.ndarray) -> Any:
-        if weights.size == 1 and codes.shape[IN_PART] == 1:
-            merged = codes[0, :, 0, 0, 0] * codes.dtype.type(weights.item())
-        else:
-            w = self.backend.asarray(weights, dtype=codes.dtype)
-            merged = self.backend.xp.einsum("ks,ktiso...->to...", w, codes[:, :, :, :, 0])
-        return self.direction.outputs.join(merged, self.backend)
 
     def _batch_step(self, itemsize: int, vectors: Any) -> int:
         """Entries of the batch whose intermediates stay within the memory limit; at least one."""

@@ -211,6 +211,8 @@ def _pick(key: Any, length: int) -> tuple[range, bool]:
         raise TypeError(
             f"cores are indexed by integers and slices, got {key!r} ({type(key).__name__})"
         ) from None
+    if not -length <= index < length:
+        raise IndexError(f"index {index} is out of range for {length} lines")
     line = range(length)[index]
     return range(line, line + 1), False
 

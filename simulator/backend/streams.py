@@ -7,6 +7,8 @@ block), ``major`` (a row or a tile), ``event`` (the number of the programming or
 
 from __future__ import annotations
 
+import operator
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from simulator.backend.device import Backend
+from simulator.errors import ParameterError
 from simulator.kernels import philox
 
 WORD_BITS = 32
@@ -71,6 +74,10 @@ class Stream:
         return flat[..., picked.start : stop : picked.step]
 
 
+# Two threads that draw first at the same time take one seed.
+SEEDING = threading.Lock()
+
+
 def _global_entropy() -> int:
     # The legacy global state on purpose: it is what `np.random.seed` at the top of a script sets.
     return int.from_bytes(np.random.bytes(8), "little")  # noqa: NPY002
@@ -91,6 +98,7 @@ class RandomSource:
     entropy: Callable[[], int] | None = None
 
     def __post_init__(self) -> None:
+        self.stream = _checked_stream(self.stream)
         self._open: dict[Purpose, Stream] = {}
 
     @property
@@ -100,13 +108,25 @@ class RandomSource:
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        self.seed, self.stream = state["seed"], state["stream"]
+        seed, stream = state["seed"], int(state["stream"])
+        self.seed, self.stream = None if seed is None else int(seed), stream
         self._open = {}
 
     def __call__(self, purpose: Purpose) -> Stream:
         """The stream of ``purpose``."""
         if purpose not in self._open:
-            if self.seed is None:
-                self.seed = (self.entropy or _global_entropy)()
+            with SEEDING:
+                if self.seed is None:
+                    self.seed = (self.entropy or _global_entropy)()
             self._open[purpose] = Stream.open(self.backend, self.seed, self.stream, purpose)
         return self._open[purpose]
+
+
+def _checked_stream(stream: Any) -> int:
+    try:
+        number = -1 if isinstance(stream, bool) else operator.index(stream)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 1 << 64:
+        raise ParameterError(f"stream: got {stream!r}; allowed is an integer in [0, 2**64)")
+    return number

@@ -39,23 +39,25 @@ class ReferenceKernels:
         xp = self.xp
         per_step = steps / (high - low)
         position = (xp.clip(values, low, high) - low) * per_step
-        if dither is None:
-            level = xp.rint(position)
-        else:
-            below = xp.floor(position)
-            level = below + (dither < position - below)
-        return level / per_step + low
+        return self._rounded(position, dither) / per_step + low
 
     def quantize_magnitude(self, values: Any, limit: Any, steps: int, dither: Any = None) -> Any:
-        """Clip to [-limit, limit] and round to a multiple of ``limit / steps``; zero stays zero."""
-        xp = self.xp
-        position = xp.clip(values, -limit, limit) * (steps / limit)
+        """Clip to [-limit, limit] and round to a multiple of ``limit / steps``.
+
+        Zero is a level: exactly for the unit range, else to rounding. The arithmetic is that of
+        ``quantize`` on ``2 * steps`` steps, so that both decide alike.
+        """
+        low = -limit
+        per_step = 2 * steps / (limit - low)
+        position = (self.xp.clip(values, low, limit) - low) * per_step
+        level = self._rounded(position, dither)
+        return level / per_step + low
+
+    def _rounded(self, position: Any, dither: Any) -> Any:
         if dither is None:
-            level = xp.rint(position)
-        else:
-            below = xp.floor(position)
-            level = below + (dither < position - below)
-        return level * (limit / steps)
+            return self.xp.rint(position)
+        below = self.xp.floor(position)
+        return below + (dither < position - below)
 
     def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
         """Signed base-``2**digit_bits`` digits of ``values`` in [-1, 1], least significant first.

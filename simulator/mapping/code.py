@@ -58,6 +58,34 @@ class WeightCode:
         values = np.dot(self.digits.merge, self.digits.unit_values)
         return float(values - self.digits.zero) if self.unit_column else 0.0
 
+    @property
+    def output_scale(self) -> float:
+        """Normalised weight times voltage for each unit of ``combine``."""
+        share = 1.0 if self.digits.signed and isinstance(self.digits, WholeWeight) else 2.0
+        return share / (1.0 - self.levels.lowest)
+
+    def combine(self, slices: list[Any], totals: Any) -> Any:
+        """Converted currents of every slice to products, by shift and add as hardware does it.
+
+        ``totals`` is the sum of the voltages that the offset is taken off with; None where pairs
+        or a unit column have done so. Results are in units of ``output_scale``.
+        """
+        lowest, width = self.levels.lowest, 1.0 - self.levels.lowest
+        if isinstance(self.digits, WholeWeight):
+            if totals is None:
+                return slices[0]
+            return slices[0] - (lowest + width * self.digits.unit_values[0]) * totals
+        out: Any = 0.0
+        for i, currents in enumerate(slices):
+            digits = currents if totals is None else currents - lowest * totals
+            digits = digits / width if lowest > 0 else digits
+            out = out + digits * float(2 ** (i * self.digits.slice_bits))
+        out = out * float(2**self.digits.slice_bits - 1)
+        if totals is not None:
+            out = out - float(2 ** (self.digits.weight_bits - 1)) * totals
+        out = out / float(2 * self.digits.steps)
+        return out * width if lowest > 0 else out
+
     def encode(self, w: Any, xp: ModuleType) -> Any:
         """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""
         values = self.digits.encode(w, xp)

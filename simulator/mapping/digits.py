@@ -142,3 +142,11 @@ class InputDigits:
     def encode(self, volts: Any, kernels: Any) -> Any:
         """Phases of shape ``(phases, *volts.shape)``; each in [-1, 1], least significant first."""
         return kernels.digits(volts, self.magnitude_bits, self.digit_bits)
+
+    def combine(self, phases: Any) -> Any:
+        """Sum of converted phases (phases, ...), shifting and adding as an accumulator does."""
+        base = float(2**self.digit_bits)
+        out: Any = 0.0
+        for phase in phases:
+            out = (out + phase) / base
+        return out * (self.merge[0] * base ** len(phases))

@@ -19,6 +19,9 @@ def symmetric_limit(values: Any, percentile: float, xp: ModuleType) -> float:
     """
     if values.size == 0:
         return TINY
+    if values.dtype.kind != "f":
+        # The magnitude of the lowest integer of a type does not fit that type.
+        values = values.astype(xp.float64)
     if percentile >= 1:
         limit = percentile * float(xp.max(xp.abs(values)))
     else:

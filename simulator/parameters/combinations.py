@@ -146,8 +146,10 @@ def _check_source_lines(params: CrossSimParameters) -> None:
 
 def _check_shared_lines(core: CoreParameters) -> None:
     balanced = core.balanced
-    shared = core.style == CoreStyle.BALANCED and balanced.interleaved_posneg
-    if shared and not balanced.subtract_current_in_xbar:
+    paired = core.style == CoreStyle.BALANCED or (
+        core.style == CoreStyle.BITSLICED and core.bit_sliced.style == BitSlicedCoreStyle.BALANCED
+    )
+    if paired and balanced.interleaved_posneg and not balanced.subtract_current_in_xbar:
         raise ParameterError(
             f"{balanced._where('interleaved_posneg')} is True: the cells of a pair then share one"
             f" line, so {balanced._where('subtract_current_in_xbar')} cannot be False"

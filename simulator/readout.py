@@ -1,0 +1,113 @@
+"""From currents at the converters to results: noise, ADC, shift and add, offset, scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.backend import Backend, Purpose
+from simulator.currents import OUT_PART, OUTPUT, SIDE, SLICE, Currents
+from simulator.draws import LineDraws
+from simulator.errors import require_shape
+from simulator.fold import Direction
+from simulator.hardware import Hardware, Line
+from simulator.mapping import InputDigits
+from simulator.products import Call
+from simulator.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The output side of one direction.
+
+    ``digits`` are those of the inputs where every phase is converted on its own, else None.
+    ``noise_point`` is "converter" or "output", see ``fold.Plan``.
+    """
+
+    backend: Backend
+    hardware: Hardware
+    line: Line
+    digits: InputDigits | None
+    noise_point: str
+    direction: Direction
+    draws: LineDraws
+    weight_limit: float
+    recorder: Recorder | None
+
+    def results(self, currents: Currents, volts: Any, call: Call) -> Any:
+        """From currents at the converter to results."""
+        if self.noise_point == "converter":
+            currents = self.draw_noise(currents, call.vectors)
+        converted = replace(currents, mean=self._convert(currents.mean, call.vectors))
+        return self._merge_digital(converted, volts, call)
+
+    def draw_noise(self, currents: Currents, vectors: Any) -> Currents:
+        """Draw the read noise of every current."""
+        if currents.variance is None:
+            return currents
+        normals = self.draws.for_lines(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
+        spread = self.backend.xp.sqrt(currents.variance)
+        return Currents(currents.mean + spread * normals.astype(currents.mean.dtype))
+
+    def _convert(self, amps: Any, vectors: Any) -> Any:
+        adc = self.line.adc
+        if self.recorder is not None:
+            # The lines that pad a smaller tile are no currents.
+            lines = self.backend.xp.moveaxis(amps, (SLICE, OUT_PART, OUTPUT), (0, 1, 2))
+            real = lines[:, self.backend.asarray(self.direction.real_lines)]
+            self.recorder.add(self.backend.to_host(real))
+        if adc.is_ideal:
+            return amps
+        low, high = (
+            self.backend.asarray(limit, dtype=amps.dtype).reshape(
+                1, 1, *limit.shape, *[1] * (amps.ndim - SIDE)
+            )
+            for limit in self._adc_limits
+        )
+        dither = None
+        if adc.stochastic_rounding:
+            dither = self.draws.for_lines(Purpose.ROUNDING, "uniform", amps.shape, vectors)
+            dither = dither.astype(amps.dtype)
+        converted = adc.convert(amps, low, high, self.backend.kernels, dither)
+        return require_shape(adc, converted, amps.shape)
+
+    @cached_property
+    def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.line.adc_limits(self.direction.inputs.sizes)
+
+    def _merge_digital(self, codes: Currents, volts: Any, call: Call) -> Any:
+        """Shift and add: phases, pairs, input parts and slices; take off the offset, scale."""
+        code, scale = self.hardware.code, self._output_scale / call.gain
+        if self.digits is not None:
+            codes = replace(codes, mean=self.digits.combine(codes.mean)[None])
+        mean = self._compared_with_unit(codes.merge_pairs().mean[0, :, :, :, 0])
+        mean = mean[:, 0] if mean.shape[1] == 1 else mean.sum(axis=1)
+        takes_off = code.zero and not self.direction.has_unit
+        totals = call.product.totals(volts) if takes_off else None
+        out = code.combine([mean[:, i] for i in range(mean.shape[1])], totals) * scale
+        if codes.variance is not None:
+            spread = self.backend.xp.sqrt(self._merged_variance(codes)) / call.gain
+            tiles = self.draws.for_outputs(call.vectors, out.dtype)
+            return self.direction.outputs.join(out, self.backend) + spread * tiles
+        return self.direction.outputs.join(out, self.backend)
+
+    @cached_property
+    def _output_scale(self) -> float:
+        return self.hardware.code.output_scale * self.weight_limit
+
+    def _compared_with_unit(self, currents: Any) -> Any:
+        """Every output less the unit column of its part; output is the axis behind the slices."""
+        if not self.direction.has_unit:
+            return currents
+        return currents[:, :, :, 1:] - currents[:, :, :, :1]
+
+    def _merged_variance(self, codes: Currents) -> Any:
+        """Variance of the results, from that of all currents before merging."""
+        weights = self.hardware.code.merge[:, 0] * self.hardware.code.product_gain
+        w = self.backend.asarray((weights * self.weight_limit) ** 2, dtype=codes.mean.dtype)
+        variance = codes.merge_pairs().variance[0, :, :, :, 0]
+        merged = self.backend.xp.einsum("s,tiso...->to...", w, variance)
+        return self.direction.outputs.join(merged, self.backend)
