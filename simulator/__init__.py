@@ -1,5 +1,6 @@
 """OhmCore: a simulator of analog in-memory computing on resistive crossbars."""
 
+from simulator import compat
 from simulator.core import AnalogCore
 from simulator.errors import (
     FileFormatError,
@@ -16,6 +17,8 @@ from simulator.products import Product
 from simulator.schema import parameter
 
 __version__ = "0.1.0"
+
+compat.install()
 
 __all__ = [
     "AnalogCore",

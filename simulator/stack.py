@@ -218,6 +218,7 @@ class TileStack:
             streams=self.streams,
             weight_limit=self.scaling.limit,
             operand=lambda: self._operand(transposed, with_noise=plan.noise == "per_output"),
+            largest_cell=lambda: float(self.held.cells.max()),
             matrix=lambda: self._matrix(transposed, with_noise=plan.noise == "per_output"),
             resample=lambda vector, phase: self._resampled(transposed, vector, phase),
             recorder=self.recorders.get(transposed),

@@ -61,6 +61,7 @@ class SignalPath:
     weight_limit: float
     operand: Callable[[], Operand]
     matrix: Callable[[], tuple[Any, Any]]
+    largest_cell: Callable[[], float]
     resample: Callable[[int, int], Operand]
     recorder: Recorder | None = None
 
@@ -227,7 +228,7 @@ class SignalPath:
 
     def _all_currents(self, volts: Any, product: Product) -> Currents:
         """Currents of every phase, slice and side: nothing merged."""
-        operand = self.operand()
+        operand = self._cells
         mean, variance = operand.flat(volts.dtype)
         phases = self._phases(volts)
         noise = None
@@ -248,8 +249,12 @@ class SignalPath:
         return Currents(self._line_currents(mean, phases, operand, product), noise)
 
     @cached_property
+    def _cells(self) -> Operand:
+        return self.operand()
+
+    @cached_property
     def _folded_operand(self) -> Operand:
-        operand = self.operand()
+        operand = self._cells
         return operand.merge_pairs() if self.hardware.pair_in_array else operand
 
     def _currents_per_device(self, volts: Any, vectors: Any) -> Currents:
@@ -280,11 +285,20 @@ class SignalPath:
         largest = call.product.peaks(inputs) * gain
         if self.line.digits is not None:
             largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
+        if not (largest * self._simple_bound > limit).any():
+            return None
         return largest * self._full_scale_current > limit
 
     @cached_property
+    def _simple_bound(self) -> float:
+        """A current that no line exceeds at full-scale input, known without looking at lines."""
+        if self.plan.noise is not None:
+            return math.inf
+        return self.direction.inputs.length * self.largest_cell()
+
+    @cached_property
     def _full_scale_current(self) -> float:
-        operand = self.operand()
+        operand = self._cells
         noise = NOISE_REACH * operand.noise_bound(self.backend)
         return operand.column_bound(self.backend, self.hardware.shared_line) + noise
 
