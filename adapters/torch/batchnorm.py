@@ -1,0 +1,51 @@
+"""Folding batch normalisation into the layer before it."""
+
+from __future__ import annotations
+
+import warnings
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+
+def fuse_batchnorms(model: nn.Module) -> nn.Module:
+    """Fold every batch norm that directly follows a linear or convolution layer; in place.
+
+    The model must be in evaluation mode. "Directly" means the next child of the same container.
+    A folded norm is deleted from a ``Sequential`` and replaced by ``Identity`` elsewhere; one that
+    follows nothing it could be folded into stays, with a RuntimeWarning.
+    """
+    for container in list(model.modules()):
+        _fuse_children(container)
+    left = [name for name, module in model.named_modules() if isinstance(module, _BatchNorm)]
+    if left:
+        warnings.warn(
+            f"batch norms that follow no linear or convolution layer stay: {', '.join(left)}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return model
+
+
+def _fuse_children(container: nn.Module) -> None:
+    previous: tuple[str, nn.Module] | None = None
+    for name, child in list(container.named_children()):
+        fusable = isinstance(child, _BatchNorm) and child.running_mean is not None
+        if previous is not None and fusable:
+            fused = _fused(previous[1], child)
+            setattr(container, previous[0], fused)
+            if isinstance(container, nn.Sequential):
+                delattr(container, name)
+            else:
+                setattr(container, name, nn.Identity())
+            previous = None
+            continue
+        foldable = isinstance(child, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d))
+        previous = (name, child) if foldable else None
+
+
+def _fused(layer: nn.Module, norm: _BatchNorm) -> nn.Module:
+    if isinstance(layer, nn.Linear):
+        return fuse_linear_bn_eval(layer, norm)
+    return fuse_conv_bn_eval(layer, norm)

@@ -1,0 +1,259 @@
+"""Converting models: which layers, with which parameters, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+
+from adapters.torch.batchnorm import fuse_batchnorms
+from adapters.torch.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
+from adapters.torch.layer import AnalogLayer
+from adapters.torch.linear import AnalogLinear
+from simulator import CrossSimParameters, ParameterError
+
+ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
+    nn.Linear: AnalogLinear,
+    nn.Conv1d: AnalogConv1d,
+    nn.Conv2d: AnalogConv2d,
+    nn.Conv3d: AnalogConv3d,
+}
+# What belongs to the analog layer alone and does not go back to a digital one.
+WIRING = frozenset(
+    {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
+     "epoch", "chip", "arrays", "_programmed_from", "_held", "_windows", "_digital_pads"}
+)  # fmt: skip
+
+
+def digital_base(layer: nn.Module) -> type[nn.Module] | None:
+    """The torch class whose analog counterpart can stand in for ``layer``; None without one."""
+    return None if reason_to_stay(layer) else next(b for b in ANALOG if isinstance(layer, b))
+
+
+def reason_to_stay(layer: nn.Module) -> str:
+    """Why a layer is not converted; empty for one that is."""
+    if isinstance(layer, AnalogLayer):
+        return "is analog already"
+    bases = [base for base in ANALOG if isinstance(layer, base)]
+    if not bases:
+        return "no analog counterpart"
+    if type(layer).forward is not bases[0].forward:
+        return f"{type(layer).__name__} computes something else than {bases[0].__name__}"
+    if type(layer).__name__ == "NonDynamicallyQuantizableLinear":
+        return "its parent uses the weights directly"
+    if isinstance(layer._parameters.get("weight"), nn.UninitializedParameter):
+        return "lazy layer without weights; run the model once"
+    if not isinstance(layer._parameters.get("weight"), nn.Parameter):
+        return "its weight is not a plain parameter (parametrised, pruned or quantised)"
+    return ""
+
+
+def convertible_modules(model: nn.Module) -> list[nn.Module]:
+    """The layers that ``from_torch`` converts, depth first, each once; the model included."""
+    return [module for _, module in _named(model)]
+
+
+def analog_modules(model: nn.Module) -> list[AnalogLayer]:
+    """The analog layers of a model, depth first, each once; the model included."""
+    return [module for module in model.modules() if isinstance(module, AnalogLayer)]
+
+
+def inconvertible_modules(model: nn.Module) -> list[nn.Module]:
+    """The leaf layers that stay digital, depth first, each once."""
+    return [
+        module
+        for module in model.modules()
+        if reason_to_stay(module) and not isinstance(module, AnalogLayer)
+        and not any(True for _ in module.children())
+    ]  # fmt: skip
+
+
+def _named(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(name, m) for name, m in model.named_modules() if not reason_to_stay(m)]
+
+
+def from_torch(
+    model: nn.Module,
+    params: Any,
+    bias_rows: int | list[int] = 0,
+    fuse_batchnorm: bool = False,
+    *,
+    auto_synchronize: bool = False,
+    redraw: str = "step",
+    clip_gradient: bool = False,
+) -> nn.Module:
+    """A copy of ``model`` with its linear and convolution layers on simulated arrays.
+
+    Args:
+        model: any module; a layer that can be converted itself shares its parameters.
+        params: one CrossSimParameters; a list with one entry per ``convertible_modules`` (an entry
+            may be a list, one per array); or a dictionary from name patterns such as
+            ``"features.*"`` to parameters, the first that fits. Layers that no pattern fits stay
+            digital.
+        bias_rows: input lines for the bias, one number or one per layer; 0 adds it digitally.
+        fuse_batchnorm: fold batch norms into the layer before; puts the copy into evaluation mode.
+        auto_synchronize: program the arrays whenever a forward finds changed parameters.
+        redraw: programming errors are drawn anew at each "step", each "epoch" (see ``new_epoch``),
+            or stay "fixed".
+        clip_gradient: no gradient where inputs or weights are clipped by their range.
+
+    Raises:
+        ParameterError: a list of the wrong length, or a pattern that fits no layer. The given
+            model is never changed.
+    """
+    single = not reason_to_stay(model)
+    copied = model if single else copy.deepcopy(model)
+    if fuse_batchnorm and not single:
+        copied = fuse_batchnorms(copied.eval())
+    layers = _named(copied)
+    trees = _params_by_layer(params, [name for name, _ in layers])
+    rows = _rows_by_layer(bias_rows, len(layers))
+    options = {
+        "auto_synchronize": auto_synchronize, "redraw": redraw, "clip_gradient": clip_gradient,
+    }  # fmt: skip
+    analog: dict[int, nn.Module] = {}
+    for (name, layer), tree, count in zip(layers, trees, rows, strict=True):
+        if tree is not None:
+            analog[id(layer)] = _convert(layer, tree, count, name, options)
+    return _replaced(copied, analog)
+
+
+def _convert(layer: nn.Module, tree: Any, rows: int, name: str, options: dict) -> AnalogLayer:
+    """The analog layer over the parameters of ``layer``, programmed once from its weights."""
+    base = digital_base(layer)
+    assert base is not None
+    analog = ANALOG[base].__new__(ANALOG[base])
+    nn.Module.__init__(analog)
+    analog.__dict__.update({k: copy.copy(v) for k, v in layer.__dict__.items()})
+    try:
+        analog._wire(tree, rows, name, **options)
+    except Exception as error:
+        # The same error, saying which layer it is about.
+        error.args = (f"layer {name or type(layer).__name__!r}: {error}", *error.args[1:])
+        raise
+    return analog
+
+
+def _replaced(model: nn.Module, analog: dict[int, nn.Module]) -> nn.Module:
+    if id(model) in analog:
+        return analog[id(model)]
+    for module in list(model.modules()):
+        for name, child in list(module._modules.items()):
+            if child is not None and id(child) in analog:
+                module._modules[name] = analog[id(child)]
+    return model
+
+
+def _params_by_layer(params: Any, names: list[str]) -> list[Any]:
+    if isinstance(params, dict):
+        return _params_by_pattern(params, names)
+    if isinstance(params, CrossSimParameters):
+        return [params] * len(names)
+    if not isinstance(params, (list, tuple)):
+        raise ParameterError(
+            f"params: got {type(params).__name__}; allowed is CrossSimParameters, a list with one "
+            "entry per layer, or a dictionary from name patterns"
+        )
+    if len(params) != len(names):
+        raise ParameterError(
+            f"params: {len(params)} entries for {len(names)} convertible layers: "
+            + ", ".join(names)
+        )
+    return list(params)
+
+
+def _params_by_pattern(patterns: dict[str, Any], names: list[str]) -> list[Any]:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ParameterError(
+                f"params: the pattern {pattern!r} fits none of the layers " + ", ".join(names)
+            )
+    return [
+        next((tree for pattern, tree in patterns.items() if fnmatchcase(name, pattern)), None)
+        for name in names
+    ]
+
+
+def _rows_by_layer(bias_rows: Any, count: int) -> list[int]:
+    if not isinstance(bias_rows, (list, tuple)):
+        return [bias_rows] * count
+    if len(bias_rows) != count:
+        raise ParameterError(f"bias_rows: {len(bias_rows)} entries for {count} convertible layers")
+    return list(bias_rows)
+
+
+def to_torch(model: nn.Module, physical_weights: bool | list[bool] = False) -> nn.Module:
+    """A digital copy of ``model``.
+
+    ``physical_weights``: take the weights that the arrays hold, errors included, instead of the
+    parameters; one value, or one per analog layer. Raises ParameterError for a wrong length.
+    """
+    layers = analog_modules(model)
+    physical = physical_weights
+    if not isinstance(physical, (list, tuple)):
+        physical = [bool(physical)] * len(layers)
+    if len(physical) != len(layers):
+        raise ParameterError(
+            f"physical_weights: {len(physical)} entries for {len(layers)} analog layers"
+        )
+    digital = {
+        id(layer): _digital(layer, held) for layer, held in zip(layers, physical, strict=True)
+    }
+    if isinstance(model, AnalogLayer):
+        return digital[id(model)]
+    # The arrays need no copy: their layers are replaced before anything else is copied.
+    return copy.deepcopy(model, dict(digital))
+
+
+def _digital(layer: AnalogLayer, physical: bool) -> nn.Module:
+    base = next(b for b, analog in ANALOG.items() if isinstance(layer, analog))
+    digital = base.__new__(base)
+    nn.Module.__init__(digital)
+    kept = {k: v for k, v in layer.__dict__.items() if k not in WIRING}
+    digital.__dict__.update(copy.deepcopy(kept))
+    if physical:
+        weight, bias = layer.get_core_weights()
+        with torch.no_grad():
+            digital.weight.copy_(weight)
+            if bias is not None:
+                digital.bias.copy_(bias)
+    return digital
+
+
+def synchronize(model: nn.Module) -> None:
+    """Program the arrays of every analog layer with its present parameters."""
+    for layer in analog_modules(model):
+        layer.synchronize()
+
+
+def reinitialize(model: nn.Module) -> None:
+    """Build the arrays of every analog layer anew: new fabrication, new programming errors."""
+    for layer in analog_modules(model):
+        layer.reinitialize()
+
+
+def new_epoch(model: nn.Module) -> None:
+    """Begin the next epoch: layers with ``redraw="epoch"`` draw new errors from now on."""
+    for layer in analog_modules(model):
+        layer.epoch += 1
+        if layer.redraw == "epoch":
+            layer.synchronize()
+
+
+@contextmanager
+def ideal(model: nn.Module) -> Iterator[nn.Module]:
+    """Inside ``with ideal(model):`` the model runs digitally, with its parameters."""
+    layers = analog_modules(model)
+    before = [layer.ideal for layer in layers]
+    for layer in layers:
+        layer.ideal = True
+    try:
+        yield model
+    finally:
+        for layer, was in zip(layers, before, strict=True):
+            layer.ideal = was

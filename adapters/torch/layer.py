@@ -1,0 +1,295 @@
+"""What all analog layers share: arrays that follow the weights, and a product with a gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from adapters.lowering import layer_matrix, split_matrix, stream_of
+from adapters.torch.tensors import to_array, to_tensor, torch_entropy
+from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError
+
+REDRAW = ("step", "epoch", "fixed")
+EXTRA_STATE = "_extra_state"
+STATE_VERSION = 1
+
+
+class AnalogLayer(nn.Module):
+    """A layer whose products run on simulated arrays.
+
+    Its parameters are those of the digital layer; the arrays hold a copy of them, programmed when
+    the layer is built and again by ``synchronize``. Forward goes through the arrays, backward
+    through the weights that the arrays really hold.
+    """
+
+    groups: int
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+
+    def _wire(
+        self,
+        params: CrossSimParameters | list[CrossSimParameters],
+        bias_rows: int,
+        path: str = "",
+        *,
+        auto_synchronize: bool = False,
+        redraw: str = "step",
+        clip_gradient: bool = False,
+    ) -> None:
+        """Build and program the arrays of a layer whose weights are in place."""
+        if isinstance(bias_rows, bool) or not isinstance(bias_rows, int) or bias_rows < 0:
+            raise ParameterError(f"bias_rows: got {bias_rows!r}; allowed is an integer >= 0")
+        if redraw not in REDRAW:
+            raise ParameterError(f"redraw: got {redraw!r}; allowed is one of {REDRAW}")
+        several = isinstance(params, (list, tuple))
+        self.__dict__["_params"] = [p.copy() for p in params] if several else params.copy()
+        self.__dict__["_bias_rows"] = bias_rows
+        self.path, self.ideal = path, False
+        self.auto_synchronize, self.redraw, self.clip_gradient = (
+            auto_synchronize, redraw, clip_gradient,
+        )  # fmt: skip
+        self.epoch, self.chip = 1, 0
+        self.arrays: list[AnalogCore] = []
+        self.reinitialize()
+
+    # -- parameters --------------------------------------------------------------------------
+
+    @property
+    def params(self) -> CrossSimParameters | list[CrossSimParameters]:
+        """The hardware of this layer; assigning builds new arrays."""
+        return self._params
+
+    @params.setter
+    def params(self, params: CrossSimParameters | list[CrossSimParameters]) -> None:
+        several = isinstance(params, (list, tuple))
+        self._replace("_params", [p.copy() for p in params] if several else params.copy())
+
+    @property
+    def bias_rows(self) -> int:
+        """Input lines that carry the bias; 0 adds it digitally. Assigning builds new arrays."""
+        return self._bias_rows
+
+    @bias_rows.setter
+    def bias_rows(self, rows: int) -> None:
+        self._replace("_bias_rows", rows)
+
+    def _replace(self, name: str, value: Any) -> None:
+        before = self.__dict__[name]
+        self.__dict__[name] = value
+        try:
+            self.reinitialize()
+        except Exception:
+            self.__dict__[name] = before
+            raise
+
+    @property
+    def analog_bias(self) -> bool:
+        """True where the arrays hold the bias."""
+        return self.bias is not None and self._bias_rows > 0
+
+    @property
+    def core(self) -> AnalogCore:
+        """The array of the layer; of the first group, where there are several."""
+        return self.arrays[0]
+
+    # -- programming -------------------------------------------------------------------------
+
+    def form_matrix(self) -> torch.Tensor:
+        """The target matrix (outputs, inputs of one group + bias rows), float32 or float64."""
+        return to_tensor(np.array(self._target()))
+
+    def _target(self) -> Any:
+        weight = self.weight.detach()
+        bias = self.bias.detach() if self.analog_bias else None
+        if weight.dtype in (torch.float16, torch.bfloat16):
+            weight, bias = weight.float(), None if bias is None else bias.float()
+        backend = self.arrays[0].backend if self.arrays else None
+        if backend is None:
+            return layer_matrix(weight, bias, self._bias_rows, torch).contiguous().cpu().numpy()
+        weight, bias = (None if t is None else to_array(t, backend) for t in (weight, bias))
+        return layer_matrix(weight, bias, self._bias_rows, backend.xp)
+
+    def _blocks(self, matrix: Any) -> list[Any]:
+        """The rows of each group."""
+        rows = len(matrix) // self.groups
+        return [matrix[g * rows : (g + 1) * rows] for g in range(self.groups)]
+
+    def reinitialize(self) -> None:
+        """Build the arrays anew from ``params``: new fabrication, new programming errors."""
+        blocks = self._blocks(self._target())
+        built = []
+        for group, block in enumerate(blocks):
+            name = self.path if self.groups == 1 else f"{self.path}/{group}"
+            stream = stream_of(f"{name}#{self.chip}" if self.chip else name)
+            core = AnalogCore(
+                block, self._params, stream=stream, entropy=torch_entropy, empty_matrix=True
+            )
+            core.set_matrix(block, draw=self._draw)
+            built.append(core)
+        self.arrays, self.chip = built, self.chip + 1
+        self._mark()
+
+    def synchronize(self) -> None:
+        """Program the arrays with the present parameters."""
+        for core, block in zip(self.arrays, self._blocks(self._target()), strict=True):
+            core.set_matrix(block, draw=self._draw)
+        self._mark()
+
+    @property
+    def _draw(self) -> int | None:
+        """Which programming errors are drawn: new ones each step or epoch, or always the same."""
+        return {"step": None, "epoch": self.epoch, "fixed": 1}[self.redraw]
+
+    def _mark(self) -> None:
+        """The arrays now hold the parameters as they are."""
+        self._programmed_from = self._stamp()
+        self._held: torch.Tensor | None = None
+
+    def _stamp(self) -> tuple[Any, ...]:
+        """Changes whenever a parameter does, in place or not."""
+        held = (self.weight, self.bias) if self.analog_bias else (self.weight,)
+        return tuple((t.data_ptr(), t._version) for t in held)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("weight", "bias") and self.__dict__.get("arrays"):
+            self.synchronize()
+
+    # -- reading back ------------------------------------------------------------------------
+
+    def get_matrix(self) -> torch.Tensor:
+        """The matrix the arrays hold, in the shape of ``form_matrix``."""
+        matrices = [to_tensor(core.get_matrix()) for core in self.arrays]
+        return matrices[0] if len(matrices) == 1 else torch.cat(matrices)
+
+    def get_core_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weight and bias with all programming errors, in the shapes of the digital layer."""
+        rows = self._bias_rows if self.analog_bias else 0
+        weight, bias = split_matrix(self.get_matrix(), tuple(self.weight.shape), rows)
+        if bias is None and self.bias is not None:
+            bias = self.bias.detach()
+        return weight, bias
+
+    @property
+    def held_weight(self) -> torch.Tensor:
+        """The weight the arrays hold, in shape and dtype of the parameter; kept until then."""
+        if self._held is None:
+            self._held = self.get_core_weights()[0].to(self.weight.dtype)
+        return self._held
+
+    # -- multiplying -------------------------------------------------------------------------
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Product on the arrays plus digital bias; digitally inside ``with ideal(model)``."""
+        if self.ideal:
+            return super().forward(x)
+        if self.auto_synchronize and self._stamp() != self._programmed_from:
+            self.synchronize()
+        dtype = x.dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            x = x.float()
+        with torch.autocast(x.device.type, enabled=False):
+            y = _ArrayProduct.apply(x, self.weight, self.bias, self)
+        return y if y.dtype == dtype else y.to(dtype)
+
+    def _multiply(self, x: torch.Tensor) -> torch.Tensor:
+        """The analog product, without digital bias."""
+        raise NotImplementedError
+
+    def _add_bias(self, y: torch.Tensor) -> torch.Tensor:
+        """``y`` plus the digital bias; ``y`` may be overwritten."""
+        raise NotImplementedError
+
+    def _gradients(
+        self, grad: torch.Tensor, x: torch.Tensor, held: Any, needs: tuple[bool, ...]
+    ) -> tuple:
+        """Gradients of the digital layer with the ``held`` weights, for x, weight and bias."""
+        raise NotImplementedError
+
+    def _masked(self, grad_x: Any, grad_weight: Any, x: torch.Tensor) -> tuple[Any, Any]:
+        """Zero gradients where inputs or weights are clipped by their ranges."""
+        if not self.clip_gradient:
+            return grad_x, grad_weight
+        core = self.core
+        limits = core.params.core.mapping.inputs.mvm
+        if grad_x is not None and limits.percentile is None and core.params.xbar.dac.mvm.bits > 0:
+            grad_x = grad_x * ((x >= limits.min) & (x <= limits.max))
+        if grad_weight is not None and core.weight_clipping:
+            inside = (self.weight.detach() >= core.min) & (self.weight.detach() <= core.max)
+            grad_weight = grad_weight * inside
+        return grad_x, grad_weight
+
+    # -- state -------------------------------------------------------------------------------
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Conductances, ranges and random state, as tensors, numbers and strings."""
+        cores = [_as_tensors(core.get_state()) for core in self.arrays]
+        return {"version": STATE_VERSION, "epoch": self.epoch, "arrays": cores}
+
+    def set_extra_state(self, state: Any) -> None:
+        """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
+        try:
+            cores = state["arrays"]
+            epoch = int(state["epoch"])
+            if state["version"] != STATE_VERSION or len(cores) != len(self.arrays):
+                raise InputError(f"{len(cores)} arrays of version {state['version']}")
+            before = [core.get_state() for core in self.arrays]
+            try:
+                for core, saved in zip(self.arrays, cores, strict=True):
+                    core.set_state(_as_arrays(saved))
+            except Exception:
+                for core, saved in zip(self.arrays, before, strict=True):
+                    core.set_state(saved)
+                raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"layer {self.path!r}: not the state of this layer: {error}") from None
+        self.epoch = epoch
+        self._mark()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, metadata: Any, strict: bool,
+        missing: list[str], unexpected: list[str], errors: list[str],
+    ) -> None:  # fmt: skip
+        super()._load_from_state_dict(
+            state_dict, prefix, metadata, strict, missing, unexpected, errors
+        )
+        if prefix + EXTRA_STATE not in state_dict:
+            # Weights of a digital model: the arrays follow them.
+            missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
+            if prefix + "weight" in state_dict:
+                self.synchronize()
+
+
+class _ArrayProduct(torch.autograd.Function):
+    """Forward through the arrays, backward through the weights they hold."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, weight: Any, bias: Any, layer: AnalogLayer) -> torch.Tensor:
+        ctx.layer = layer
+        held = layer.held_weight if ctx.needs_input_grad[0] else None
+        ctx.save_for_backward(x, held)
+        y = layer._multiply(x)
+        if bias is not None and not layer.analog_bias:
+            y = layer._add_bias(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
+        x, held = ctx.saved_tensors
+        layer, needs = ctx.layer, ctx.needs_input_grad
+        grad_x, grad_weight, grad_bias = layer._gradients(grad, x, held, needs)
+        grad_x, grad_weight = layer._masked(grad_x, grad_weight, x)
+        return grad_x, grad_weight, grad_bias, None
+
+
+def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:
+    arrays = {k: [torch.from_numpy(a) for a in state[k]] for k in ("cells", "unit")}
+    return {**state, **arrays}
+
+
+def _as_arrays(state: dict[str, Any]) -> dict[str, Any]:
+    arrays = {k: [t.cpu().numpy() for t in state[k]] for k in ("cells", "unit")}
+    return {**state, **arrays}
