@@ -142,6 +142,8 @@ class Arrays:
 
     def weights(self) -> Any:
         """The weights the cells hold, float64."""
+        if len(self.stacks) == 1:
+            return self.stacks[0].weights()
         full = self.backend.xp.empty((self.rows.length, self.cols.length))
         for stack in self.stacks:
             full[stack.grid.slices] = stack.weights()
@@ -173,11 +175,12 @@ class Arrays:
 
     def _number(self, rest: tuple[int, ...], random: bool) -> Any:
         """Numbers of the next vectors; they name what is drawn for each."""
+        if not random:
+            return self.backend.xp.broadcast_to(self.backend.asarray(0), rest)
         count = math.prod(rest)
         with NUMBERING:
             first = self.vectors
-            if random:
-                self.vectors += count
+            self.vectors += count
         return self.backend.xp.arange(first, first + count).reshape(rest)
 
     def one_matrix(self, dtype: Any) -> Any:

@@ -34,6 +34,10 @@ class Product(ABC):
     def take(self, inputs: Any, batch: Any) -> Any:
         """The inputs of some entries of the batch (a slice or a mask)."""
 
+    def peak(self, inputs: Any) -> float:
+        """Largest magnitude on any line."""
+        return max(float(inputs.max()), -float(inputs.min()))
+
     @abstractmethod
     def peaks(self, inputs: Any) -> Any:
         """Largest magnitude on any line, for every entry of the batch."""

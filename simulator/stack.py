@@ -16,7 +16,7 @@ import numpy as np
 from simulator.backend import Backend, Purpose, Stream
 from simulator.devices import Device, Draw
 from simulator.errors import InputError, ModelError, require_shape
-from simulator.fold import Direction, Operand, make_plan, merge_noise, output_side
+from simulator.fold import Direction, Operand, Plan, make_plan, merge_noise, output_side
 from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
 from simulator.partition import Grid, clip_range
@@ -53,6 +53,7 @@ class TileStack:
 
     def __post_init__(self) -> None:
         self._paths: dict[bool, SignalPath] = {}
+        self._plans: dict[bool, tuple[Direction, Plan]] = {}
         slices = len(self.hardware.code.merge)
         self.recorders = {
             transposed: Recorder(slices) for transposed in (False, True) if self.hardware.record
@@ -203,12 +204,20 @@ class TileStack:
             self._paths[transposed] = self._make_path(transposed)
         return self._paths[transposed]
 
+    def _plan(self, transposed: bool) -> tuple[Direction, Plan]:
+        """Geometry and plan of one direction; they do not depend on the cells."""
+        if transposed not in self._plans:
+            hardware = self.hardware
+            line = hardware.vmm if transposed else hardware.mvm
+            direction = Direction.of(self.grid, hardware.code.unit_column, transposed)
+            self._plans[transposed] = direction, make_plan(hardware, line, direction)
+        return self._plans[transposed]
+
     def _make_path(self, transposed: bool) -> SignalPath:
         assert self.scaling is not None
         hardware = self.hardware
         line = hardware.vmm if transposed else hardware.mvm
-        direction = Direction.of(self.grid, hardware.code.unit_column, transposed)
-        plan = make_plan(hardware, line, direction)
+        direction, plan = self._plan(transposed)
         return SignalPath(
             backend=self.backend,
             hardware=hardware,

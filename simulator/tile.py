@@ -282,11 +282,13 @@ class SignalPath:
         xp, limit = self.backend.xp, self.hardware.column_limit
         if limit <= 0:
             return None
+        # A digit is at full scale, whatever the value it is of.
+        peak = call.product.peak(inputs) * gain
+        if (peak if self.line.digits is None else max(peak, 1.0)) * self._simple_bound <= limit:
+            return None
         largest = call.product.peaks(inputs) * gain
         if self.line.digits is not None:
             largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
-        if not (largest * self._simple_bound > limit).any():
-            return None
         return largest * self._full_scale_current > limit
 
     @cached_property

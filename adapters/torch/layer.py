@@ -191,7 +191,10 @@ class AnalogLayer(nn.Module):
         dtype = x.dtype
         if dtype in (torch.float16, torch.bfloat16):
             x = x.float()
-        with torch.autocast(x.device.type, enabled=False):
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                y = _ArrayProduct.apply(x, self.weight, self.bias, self)
+        else:
             y = _ArrayProduct.apply(x, self.weight, self.bias, self)
         return y if y.dtype == dtype else y.to(dtype)
 

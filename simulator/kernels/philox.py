@@ -16,21 +16,25 @@ WORD = 0xFFFFFFFF
 TWO_PI = 6.283185307179586
 
 
-def philox4x32(
-    xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]
-) -> tuple[Any, Any, Any, Any]:
-    """Four arrays of 32-bit words (held in uint64) for broadcastable counter words."""
-    word, shift = xp.uint64(WORD), xp.uint64(32)
-    m0, m1 = (xp.uint64(m) for m in MULTIPLIERS)
-    c0, c1, c2, c3 = (xp.asarray(c).astype(xp.uint64) & word for c in counter)
-    k0, k1 = key
-    for _ in range(ROUNDS):
-        p0, p1 = m0 * c0, m1 * c2
-        c0 = (p1 >> shift) ^ c1 ^ xp.uint64(k0)
-        c2 = (p0 >> shift) ^ c3 ^ xp.uint64(k1)
-        c1, c3 = p1 & word, p0 & word
-        k0, k1 = (k0 + WEYL[0]) & WORD, (k1 + WEYL[1]) & WORD
-    return tuple(xp.broadcast_arrays(c0, c1, c2, c3))
+def philox4x32(xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+    """32-bit words (held in uint64) of shape (4, *broadcast) for broadcastable counter words."""
+    # The even words (0, 2) are multiplied, the odd ones (1, 3) are mixed in: two rows at a time.
+    words = xp.stack(xp.broadcast_arrays(*(xp.asarray(c).astype(xp.uint64) for c in counter)))
+    words &= xp.uint64(WORD)
+    even, odd = words[0::2], words[1::2]
+    column = (2, *[1] * (words.ndim - 1))
+    multipliers = xp.asarray(MULTIPLIERS, dtype=xp.uint64).reshape(column)
+    shift, word = xp.uint64(32), xp.uint64(WORD)
+    for number in range(ROUNDS):
+        round_key = [(k + number * weyl) & WORD for k, weyl in zip(key, WEYL, strict=True)]
+        product = even * multipliers
+        mixed = product[::-1] >> shift
+        mixed ^= odd
+        mixed ^= xp.asarray(round_key, dtype=xp.uint64).reshape(column)
+        even, odd = mixed, product[::-1] & word
+    out = xp.empty_like(words)
+    out[0::2], out[1::2] = even, odd
+    return out
 
 
 def unit_interval(xp: ModuleType, word: Any) -> Any:

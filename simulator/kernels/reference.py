@@ -97,13 +97,12 @@ class ReferenceKernels:
         return out.reshape(*shape, 4)
 
     def _normal_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
-        w0, w1, w2, w3 = philox.philox4x32(self.xp, counter, key)
-        out[:, 0], out[:, 1] = philox.box_muller(self.xp, w0, w1)
-        out[:, 2], out[:, 3] = philox.box_muller(self.xp, w2, w3)
+        words = philox.philox4x32(self.xp, counter, key)
+        first, second = philox.box_muller(self.xp, words[0::2], words[1::2])
+        out[:, 0::2], out[:, 1::2] = first.T, second.T
 
     def _uniform_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
-        for lane, word in enumerate(philox.philox4x32(self.xp, counter, key)):
-            out[:, lane] = philox.unit_interval(self.xp, word)
+        out[:] = philox.unit_interval(self.xp, philox.philox4x32(self.xp, counter, key)).T
 
     def clipped_normal(self, mean: Any, sigma: Any, low: float, high: float | None) -> Any:
         """Mean and variance of a normal variable clipped to [low, high] (high None: unbounded).

@@ -106,6 +106,8 @@ class WeightCode:
         """Sum over slices and sides. Pairs are subtracted first: equal cells give an exact zero."""
         paired = conductances.shape[1] == 2
         values = conductances[:, 0] - conductances[:, 1] if paired else conductances[:, 0]
+        if len(values) == 1:
+            return values[0] * float(self.merge[0, 0])
         return xp.tensordot(xp.asarray(self.merge[:, 0]), values, axes=1)
 
     def product_matrix(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
