@@ -18,23 +18,30 @@ TWO_PI = 6.283185307179586
 
 def philox4x32(xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
     """32-bit words (held in uint64) of shape (4, *broadcast) for broadcastable counter words."""
-    # The even words (0, 2) are multiplied, the odd ones (1, 3) are mixed in: two rows at a time.
+    # The even words (0, 2) are multiplied, the odd ones (1, 3) are mixed in: two rows at a time,
+    # in place.
     words = xp.stack(xp.broadcast_arrays(*(xp.asarray(c).astype(xp.uint64) for c in counter)))
     words &= xp.uint64(WORD)
     even, odd = words[0::2], words[1::2]
     column = (2, *[1] * (words.ndim - 1))
     multipliers = xp.asarray(MULTIPLIERS, dtype=xp.uint64).reshape(column)
-    shift, word = xp.uint64(32), xp.uint64(WORD)
+    keys = xp.asarray(_round_keys(key), dtype=xp.uint64).reshape(ROUNDS, *column)
+    product, mixed = xp.empty_like(even), xp.empty_like(even)
     for number in range(ROUNDS):
-        round_key = [(k + number * weyl) & WORD for k, weyl in zip(key, WEYL, strict=True)]
-        product = even * multipliers
-        mixed = product[::-1] >> shift
-        mixed ^= odd
-        mixed ^= xp.asarray(round_key, dtype=xp.uint64).reshape(column)
-        even, odd = mixed, product[::-1] & word
-    out = xp.empty_like(words)
-    out[0::2], out[1::2] = even, odd
-    return out
+        # Products stand in swapped order: word 2 mixes into word 0, and word 0 into word 2.
+        xp.multiply(even[::-1], multipliers[::-1], out=product)
+        xp.right_shift(product, xp.uint64(32), out=mixed)
+        xp.bitwise_xor(mixed, odd, out=mixed)
+        xp.bitwise_xor(mixed, keys[number], out=even)
+        xp.bitwise_and(product, xp.uint64(WORD), out=odd)
+    return words
+
+
+def _round_keys(key: tuple[int, int]) -> list[list[int]]:
+    return [
+        [(k + number * weyl) & WORD for k, weyl in zip(key, WEYL, strict=True)]
+        for number in range(ROUNDS)
+    ]
 
 
 def unit_interval(xp: ModuleType, word: Any) -> Any:

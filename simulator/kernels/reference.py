@@ -99,10 +99,12 @@ class ReferenceKernels:
     def _normal_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
         words = philox.philox4x32(self.xp, counter, key)
         first, second = philox.box_muller(self.xp, words[0::2], words[1::2])
-        out[:, 0::2], out[:, 1::2] = first.T, second.T
+        for pair in range(2):
+            out[:, 2 * pair], out[:, 2 * pair + 1] = first[pair], second[pair]
 
     def _uniform_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
-        out[:] = philox.unit_interval(self.xp, philox.philox4x32(self.xp, counter, key)).T
+        for lane, word in enumerate(philox.philox4x32(self.xp, counter, key)):
+            out[:, lane] = philox.unit_interval(self.xp, word)
 
     def clipped_normal(self, mean: Any, sigma: Any, low: float, high: float | None) -> Any:
         """Mean and variance of a normal variable clipped to [low, high] (high None: unbounded).
