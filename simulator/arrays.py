@@ -109,6 +109,7 @@ class Arrays:
         return {
             "cells": [np.array(host(state.cells)) for state in held],
             "unit": [np.array(host(s.unit)) for s in held if s.unit is not None],
+            "codes": [_code_numbers(stack) for stack in self.stacks],
             "range": [self.scaling.low, self.scaling.high],
             "clipping": self.scaling.clipping,
             "programmings": self.programmings,
@@ -120,6 +121,7 @@ class Arrays:
         try:
             cells, unit = list(state["cells"]), list(state["unit"])
             low, high = state["range"]
+            codes = [[float(number) for number in code] for code in state["codes"]]
             scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
             counters = int(state["programmings"]), int(state["vectors"])
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -137,6 +139,8 @@ class Arrays:
             raise InputError(
                 f"the state holds {len(cells)} stacks of arrays; the core has {len(self.stacks)}"
             )
+        if codes != [_code_numbers(stack) for stack in self.stacks]:
+            raise InputError("the conductances stand for weights in another way than this core's")
         self._store(states, scaling)
         self.programmings, self.vectors = counters
 
@@ -247,3 +251,9 @@ def _field(tree: Any, path: str) -> Any:
     for name in path.split("."):
         tree = getattr(tree, name)
     return tree
+
+
+def _code_numbers(stack: TileStack) -> list[float]:
+    """What the conductances of a stack mean: states of other hardware do not fit."""
+    code = stack.hardware.code
+    return [code.levels.lowest, code.zero, *map(float, code.merge.ravel())]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arraylike import ArrayLike, numeric_array, require_finite
+from simulator.arraylike import NUMERIC_KINDS, ArrayLike, numeric_array, require_finite
 from simulator.arrays import Arrays
 from simulator.backend import Backend, RandomSource, select_backend
 from simulator.complexes import (
@@ -243,8 +243,8 @@ class AnalogCore(ArrayLike):
         """
         require_finite(inputs, "input", self._backend)
         self._require_programmed()
-        if self.complex_valued:
-            raise InputError("a product of its own needs a real core")
+        if self.complex_valued or inputs.dtype.kind == "c":
+            raise InputError("a product of its own needs a real core and real inputs")
         compute = compute_dtype(self._dtype, inputs.dtype)
         return self.arrays.apply(inputs.astype(compute, copy=False), False, product)
 
@@ -269,6 +269,8 @@ class AnalogCore(ArrayLike):
         """
         try:
             dtype, random = np.dtype(state["dtype"]), copy.copy(self._random)
+            if dtype.kind not in NUMERIC_KINDS or (dtype.kind == "c" and not self.complex_valued):
+                raise ValueError(f"dtype {dtype}")
             random.state = state
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None

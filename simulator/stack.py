@@ -104,8 +104,9 @@ class TileStack:
         wanted_unit = (*merge.shape, len(self.grid.rows.sizes), cols)
         has_unit = self.hardware.code.unit_column
         for values in (cells,) if unit is None else (cells, unit):
-            if not np.isfinite(values).all() or (np.asarray(values) < 0).any():
-                raise InputError("conductances must be finite and not negative")
+            values = np.asarray(values)
+            if values.dtype.kind != "f" or not np.isfinite(values).all() or (values < 0).any():
+                raise InputError("conductances must be finite real numbers, not negative")
         cells = self.backend.asarray(cells, dtype=self.backend.xp.float64)
         if cells.shape != wanted or has_unit != (unit is not None):
             raise InputError(f"conductances of shape {cells.shape}; the core needs {wanted}")

@@ -54,6 +54,11 @@ class _AnalogConv(AnalogLayer):
                 f"{tuple(x.shape)}; needed are (batch, channels, *space) or (channels, *space)"
             )
         images = self._padded(x if x.ndim == space + 2 else x[None])
+        if min(self._windows.rest(images)[1:]) < 1:
+            raise RuntimeError(
+                f"{type(self).__name__}: kernel {self.kernel_size} with dilation {self.dilation} "
+                f"does not fit an input of shape {tuple(x.shape)}"
+            )
         width = images.shape[1] // self.groups
         out = [
             self._group(core, images[:, g * width : (g + 1) * width])
@@ -67,7 +72,7 @@ class _AnalogConv(AnalogLayer):
             ones = images.new_ones(len(images), self._windows.bias_rows, *images.shape[2:])
             images = torch.cat([images, ones], dim=1)
         out = core.multiply(to_array(images, core.backend), self._windows)
-        return to_tensor(out).transpose(0, 1)
+        return to_tensor(core.backend.xp.moveaxis(out, 0, 1))
 
     def _padded(self, images: torch.Tensor) -> torch.Tensor:
         if self._digital_pads is None:

@@ -26,7 +26,7 @@ ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
 # What belongs to the analog layer alone and does not go back to a digital one.
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
-     "epoch", "chip", "arrays", "_programmed_from", "_held", "_windows", "_digital_pads"}
+     "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads"}
 )  # fmt: skip
 
 
@@ -107,9 +107,9 @@ def from_torch(
             model is never changed.
     """
     single = not reason_to_stay(model)
-    copied = model if single else copy.deepcopy(model)
+    copied = model if single else _copy(model)
     if fuse_batchnorm and not single:
-        copied = fuse_batchnorms(copied.eval())
+        copied = fuse_batchnorms(copied.eval(), lambda layer: not reason_to_stay(layer))
     layers = _named(copied)
     trees = _params_by_layer(params, [name for name, _ in layers])
     rows = _rows_by_layer(bias_rows, len(layers))
@@ -139,10 +139,23 @@ def _convert(layer: nn.Module, tree: Any, rows: int, name: str, options: dict) -
     return analog
 
 
+def _copy(model: nn.Module) -> nn.Module:
+    """A deep copy; also of pruned layers, whose weight is a result and not a leaf."""
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        for value in module.__dict__.values():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(model, memo)
+
+
 def _replaced(model: nn.Module, analog: dict[int, nn.Module]) -> nn.Module:
     if id(model) in analog:
         return analog[id(model)]
     for module in list(model.modules()):
+        if isinstance(module, nn.TransformerEncoderLayer):
+            # Its fused kernel for inference would read the weights and pass the arrays by.
+            module.activation_relu_or_gelu = 0
         for name, child in list(module._modules.items()):
             if child is not None and id(child) in analog:
                 module._modules[name] = analog[id(child)]
@@ -201,21 +214,20 @@ def to_torch(model: nn.Module, physical_weights: bool | list[bool] = False) -> n
         raise ParameterError(
             f"physical_weights: {len(physical)} entries for {len(layers)} analog layers"
         )
-    digital = {
-        id(layer): _digital(layer, held) for layer, held in zip(layers, physical, strict=True)
-    }
-    if isinstance(model, AnalogLayer):
-        return digital[id(model)]
-    # The arrays need no copy: their layers are replaced before anything else is copied.
-    return copy.deepcopy(model, dict(digital))
+    # One memo for all copies: parameters that layers share stay shared. The arrays are not copied,
+    # because their layers are replaced before anything else is.
+    memo: dict[int, Any] = {}
+    for layer, held in zip(layers, physical, strict=True):
+        memo[id(layer)] = _digital(layer, held, memo)
+    return copy.deepcopy(model, memo)
 
 
-def _digital(layer: AnalogLayer, physical: bool) -> nn.Module:
+def _digital(layer: AnalogLayer, physical: bool, memo: dict[int, Any]) -> nn.Module:
     base = next(b for b, analog in ANALOG.items() if isinstance(layer, analog))
     digital = base.__new__(base)
     nn.Module.__init__(digital)
     kept = {k: v for k, v in layer.__dict__.items() if k not in WIRING}
-    digital.__dict__.update(copy.deepcopy(kept))
+    digital.__dict__.update(copy.deepcopy(kept, memo))
     if physical:
         weight, bias = layer.get_core_weights()
         with torch.no_grad():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from adapters.lowering import layer_matrix, split_matrix, stream_of
 from adapters.torch.tensors import to_array, to_tensor, torch_entropy
@@ -40,12 +41,10 @@ class AnalogLayer(nn.Module):
         clip_gradient: bool = False,
     ) -> None:
         """Build and program the arrays of a layer whose weights are in place."""
-        if isinstance(bias_rows, bool) or not isinstance(bias_rows, int) or bias_rows < 0:
-            raise ParameterError(f"bias_rows: got {bias_rows!r}; allowed is an integer >= 0")
+        bias_rows = _checked_rows(bias_rows)
         if redraw not in REDRAW:
             raise ParameterError(f"redraw: got {redraw!r}; allowed is one of {REDRAW}")
-        several = isinstance(params, (list, tuple))
-        self.__dict__["_params"] = [p.copy() for p in params] if several else params.copy()
+        self.__dict__["_params"] = _copied(params)
         self.__dict__["_bias_rows"] = bias_rows
         self.path, self.ideal = path, False
         self.auto_synchronize, self.redraw, self.clip_gradient = (
@@ -64,8 +63,7 @@ class AnalogLayer(nn.Module):
 
     @params.setter
     def params(self, params: CrossSimParameters | list[CrossSimParameters]) -> None:
-        several = isinstance(params, (list, tuple))
-        self._replace("_params", [p.copy() for p in params] if several else params.copy())
+        self._replace("_params", _copied(params))
 
     @property
     def bias_rows(self) -> int:
@@ -74,7 +72,7 @@ class AnalogLayer(nn.Module):
 
     @bias_rows.setter
     def bias_rows(self, rows: int) -> None:
-        self._replace("_bias_rows", rows)
+        self._replace("_bias_rows", _checked_rows(rows))
 
     def _replace(self, name: str, value: Any) -> None:
         before = self.__dict__[name]
@@ -133,9 +131,19 @@ class AnalogLayer(nn.Module):
         self._mark()
 
     def synchronize(self) -> None:
-        """Program the arrays with the present parameters."""
-        for core, block in zip(self.arrays, self._blocks(self._target()), strict=True):
-            core.set_matrix(block, draw=self._draw)
+        """Program the arrays with the present parameters.
+
+        Raises InputError naming the layer for weights that are not finite.
+        """
+        blocks = self._blocks(self._target())
+        if any(core.shape != block.shape for core, block in zip(self.arrays, blocks, strict=True)):
+            self.reinitialize()
+            return
+        try:
+            for core, block in zip(self.arrays, blocks, strict=True):
+                core.set_matrix(block, draw=self._draw)
+        except InputError as error:
+            raise InputError(f"layer {self.path!r}: {error}") from None
         self._mark()
 
     @property
@@ -146,17 +154,42 @@ class AnalogLayer(nn.Module):
     def _mark(self) -> None:
         """The arrays now hold the parameters as they are."""
         self._programmed_from = self._stamp()
+        self._copy = self._values() if self.auto_synchronize else None
         self._held: torch.Tensor | None = None
+
+    def _values(self) -> list[torch.Tensor]:
+        held = (self.weight, self.bias) if self.analog_bias else (self.weight,)
+        return [t.detach().clone() for t in held]
+
+    def _is_stale(self) -> bool:
+        """Whether a parameter changed since the arrays were programmed, however it was done."""
+        if self._stamp() != self._programmed_from or self._copy is None:
+            return True
+        # A change through ``.data`` leaves no trace but the values.
+        held = (self.weight, self.bias) if self.analog_bias else (self.weight,)
+        return not all(torch.equal(now, then) for now, then in zip(held, self._copy, strict=True))
 
     def _stamp(self) -> tuple[Any, ...]:
         """Changes whenever a parameter does, in place or not."""
         held = (self.weight, self.bias) if self.analog_bias else (self.weight,)
-        return tuple((t.data_ptr(), t._version) for t in held)
+        return tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in held)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in ("weight", "bias") or not self.__dict__.get("arrays"):
+            super().__setattr__(name, value)
+            return
+        before = self._parameters.get(name)
+        if before is not None and value is not None and value.shape != before.shape:
+            raise ParameterError(
+                f"layer {self.path!r}: {name} of shape {tuple(value.shape)}; "
+                f"allowed is {tuple(before.shape)}"
+            )
         super().__setattr__(name, value)
-        if name in ("weight", "bias") and self.__dict__.get("arrays"):
+        try:
             self.synchronize()
+        except Exception:
+            super().__setattr__(name, before)
+            raise
 
     # -- reading back ------------------------------------------------------------------------
 
@@ -177,7 +210,9 @@ class AnalogLayer(nn.Module):
     def held_weight(self) -> torch.Tensor:
         """The weight the arrays hold, in shape and dtype of the parameter; kept until then."""
         if self._held is None:
-            self._held = self.get_core_weights()[0].to(self.weight.dtype)
+            # Kept for later backward passes, so it must not be a tensor of inference mode.
+            with torch.inference_mode(False):
+                self._held = self.get_core_weights()[0].to(self.weight.dtype)
         return self._held
 
     # -- multiplying -------------------------------------------------------------------------
@@ -186,9 +221,11 @@ class AnalogLayer(nn.Module):
         """Product on the arrays plus digital bias; digitally inside ``with ideal(model)``."""
         if self.ideal:
             return super().forward(x)
-        if self.auto_synchronize and self._stamp() != self._programmed_from:
+        if self.auto_synchronize and self._is_stale():
             self.synchronize()
         dtype = x.dtype
+        if not x.is_floating_point():
+            raise RuntimeError(f"{type(self).__name__}: input of {dtype}; needed are real floats")
         if dtype in (torch.float16, torch.bfloat16):
             x = x.float()
         if torch.is_autocast_enabled(x.device.type):
@@ -230,13 +267,14 @@ class AnalogLayer(nn.Module):
     def get_extra_state(self) -> dict[str, Any]:
         """Conductances, ranges and random state, as tensors, numbers and strings."""
         cores = [_as_tensors(core.get_state()) for core in self.arrays]
-        return {"version": STATE_VERSION, "epoch": self.epoch, "arrays": cores}
+        counters = {"epoch": self.epoch, "chip": self.chip}
+        return {"version": STATE_VERSION, **counters, "arrays": cores}
 
     def set_extra_state(self, state: Any) -> None:
         """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
         try:
             cores = state["arrays"]
-            epoch = int(state["epoch"])
+            epoch, chip = int(state["epoch"]), int(state["chip"])
             if state["version"] != STATE_VERSION or len(cores) != len(self.arrays):
                 raise InputError(f"{len(cores)} arrays of version {state['version']}")
             before = [core.get_state() for core in self.arrays]
@@ -249,20 +287,36 @@ class AnalogLayer(nn.Module):
                 raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"layer {self.path!r}: not the state of this layer: {error}") from None
-        self.epoch = epoch
+        self.epoch, self.chip = epoch, chip
         self._mark()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Addresses do not travel: the copy is as much in step with its arrays as the original.
+        in_step = self._stamp() == self._programmed_from
+        return {**self.__dict__, "_programmed_from": in_step}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._programmed_from = self._stamp() if self._programmed_from else ()
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, metadata: Any, strict: bool,
         missing: list[str], unexpected: list[str], errors: list[str],
     ) -> None:  # fmt: skip
-        super()._load_from_state_dict(
-            state_dict, prefix, metadata, strict, missing, unexpected, errors
-        )
+        before = [(p, p.detach().clone()) for p in self._parameters.values() if p is not None]
+        try:
+            super()._load_from_state_dict(
+                state_dict, prefix, metadata, strict, missing, unexpected, errors
+            )
+        except Exception:
+            with torch.no_grad():
+                for parameter, values in before:
+                    parameter.copy_(values)
+            raise
         if prefix + EXTRA_STATE not in state_dict:
             # Weights of a digital model: the arrays follow them.
             missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
-            if prefix + "weight" in state_dict:
+            if prefix + "weight" in state_dict or prefix + "bias" in state_dict:
                 self.synchronize()
 
 
@@ -274,18 +328,42 @@ class _ArrayProduct(torch.autograd.Function):
         ctx.layer = layer
         held = layer.held_weight if ctx.needs_input_grad[0] else None
         ctx.save_for_backward(x, held)
-        y = layer._multiply(x)
+        y = _plain(layer._multiply(x))
         if bias is not None and not layer.analog_bias:
             y = layer._add_bias(y)
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
         x, held = ctx.saved_tensors
         layer, needs = ctx.layer, ctx.needs_input_grad
         grad_x, grad_weight, grad_bias = layer._gradients(grad, x, held, needs)
         grad_x, grad_weight = layer._masked(grad_x, grad_weight, x)
         return grad_x, grad_weight, grad_bias, None
+
+
+def _copied(params: Any) -> Any:
+    """A copy of the parameters of a layer: one tree, or a list with one for each array."""
+    several = isinstance(params, (list, tuple))
+    for tree in params if several else [params]:
+        if not isinstance(tree, CrossSimParameters):
+            raise ParameterError(
+                f"params: got {type(tree).__name__}; allowed is CrossSimParameters or a list of it"
+            )
+    return [tree.copy() for tree in params] if several else params.copy()
+
+
+def _checked_rows(rows: Any) -> int:
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+        raise ParameterError(f"bias_rows: got {rows!r}; allowed is an integer >= 0")
+    return rows
+
+
+def _plain(y: torch.Tensor) -> torch.Tensor:
+    """``y`` as a contiguous tensor that is no view, so that its users can change it in place."""
+    y = y.contiguous()
+    return y.clone() if y._is_view() else y
 
 
 def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:

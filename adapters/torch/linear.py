@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -24,17 +25,19 @@ class AnalogLinear(AnalogLayer, nn.Linear):
         self._wire(params, bias_rows)
 
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
-        rows = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if self.analog_bias:
             rows = torch.cat([rows, rows.new_ones(len(rows), self._bias_rows)], dim=1)
-        out = to_tensor(self.core.matmat(to_array(rows, self.core.backend).T).T)
-        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], -1)
+        out = self.core.matmat(to_array(rows, self.core.backend).T).T
+        # Shaped as an array: a tensor that is a view could not be changed in place by its users.
+        return to_tensor(out.reshape(*x.shape[:-1], self.out_features))
 
     def _add_bias(self, y: torch.Tensor) -> torch.Tensor:
         return y.add_(self.bias) if y.dtype == self.bias.dtype else y + self.bias
 
     def _gradients(self, grad: Any, x: Any, held: Any, needs: tuple[bool, ...]) -> tuple:
-        flat, rows = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
+        count = math.prod(x.shape[:-1])
+        flat, rows = grad.reshape(count, grad.shape[-1]), x.reshape(count, x.shape[-1])
         return (
             (flat @ held.to(grad.dtype)).reshape(x.shape) if needs[0] else None,
             (flat.T @ rows).to(self.weight.dtype) if needs[1] else None,
