@@ -56,8 +56,8 @@ def test_predicted_classes_agree(test_data, name):
 
 @pytest.mark.xfail(
     strict=False,
-    reason="one rounding decides about a code of 8 bit-serial phases: 96 % of the classes agree. The "
-    "order of sums in float32 would have to be that of the reference's unrolled product",
+    reason="one rounding decides about a code of 8 bit-serial phases: 96 % of the classes agree. "
+    "The order of sums in float32 would have to be that of the reference's unrolled product",
 )
 def test_predicted_classes_agree_with_an_offset_and_serial_inputs(test_data):
     assert agreement(test_data, "offset_ibits") >= 0.97
