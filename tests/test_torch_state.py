@@ -185,17 +185,9 @@ def test_digital_weights_that_are_no_numbers_name_the_layer():
 # -- copies ---------------------------------------------------------------------------------------
 
 
-def saved_and_loaded(model):
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
 COPIES = {
     "deepcopy": copy.deepcopy,
     "pickle": lambda model: pickle.loads(pickle.dumps(model)),
-    "torch.save": saved_and_loaded,
 }
 
 
