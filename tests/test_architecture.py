@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -132,16 +133,22 @@ json.dump({"seconds": seconds, "heavy": sorted(heavy)}, sys.stdout)
 
 
 @pytest.fixture(scope="module")
-def import_probes():
+def import_probes(tmp_path_factory):
     """Five fresh interpreters that import the engine: what it took, and what came with it.
 
     Seconds that the importing thread had the processor, which on an idle machine are those of the
     clock: waiting for other processes and starting BLAS threads are no part of the import.
     """
 
+    # As for a user, compiled code is kept from one import to the next.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("compiled"))
+
     def probe():
         command = [sys.executable, "-c", IMPORT_PROBE]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment
+        )
         return json.loads(done.stdout)
 
     return [probe() for _ in range(5)]
