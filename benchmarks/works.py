@@ -165,6 +165,21 @@ def import_time() -> Timing:
     return Timing(values[4], values[2], values[6], len(values))
 
 
+def network(name: str, *args: object) -> Timing:
+    """A work of `benchmarks.networks`; torch is imported for it alone."""
+    from benchmarks import networks
+
+    return getattr(networks, name)(*args)
+
+
+def resnet20(serial: bool | None, repeats: int) -> Timing:
+    """ResNet-20 on ideal arrays (None), or with 8 bits everywhere."""
+    from benchmarks import networks
+
+    params = CrossSimParameters() if serial is None else networks.eight_bit_layers(serial)
+    return networks.inference(params, repeats)
+
+
 def scaled(timing: Timing, factor: float) -> Timing:
     """The same timing in another unit."""
     median, low, high = (v * factor for v in (timing.median, timing.low, timing.high))
@@ -195,4 +210,8 @@ WORKS = [
     Work("1024 tiles of 32x32, 4 slices: multiply one vector", "ms", 2, tiles_multiplied),
     Work("16x16 core, one vector, ideal: time per call", "us", 10, small_call),
     Work("import simulator", "s", 0.25, import_time),
+    Work("ResNet-20, batch 64: ideal", "torch", 1.15, lambda: resnet20(None, repeats=15)),
+    Work("ResNet-20, batch 64: all 8 bit", "torch", 2, lambda: resnet20(False, repeats=9)),
+    Work("ResNet-20, batch 64: bit-serial inputs", "torch", 12, lambda: resnet20(True, repeats=5)),
+    Work("course CNN, one training step", "torch", 2, lambda: network("training_step")),
 ]

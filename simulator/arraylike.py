@@ -37,10 +37,12 @@ def require_finite(array: Any, what: str, backend: Backend) -> None:
     """Raise InputError with the place of the first NaN or infinity."""
     if array.dtype.kind not in "fc":
         return
-    # A NaN or infinity reaches the sum, which is cheaper than looking at every value; a sum that
-    # overflowed is looked at again.
+    # A NaN or infinity reaches the sum of squares, which is cheaper than looking at every value; a
+    # sum that overflowed is looked at again.
     with np.errstate(all="ignore"):
-        if backend.xp.isfinite(array.sum()):
+        flat = array.reshape(-1) if array.flags.c_contiguous else None
+        total = array.sum() if flat is None else flat @ flat
+        if backend.xp.isfinite(total):
             return
     finite = backend.xp.isfinite(array)
     if not finite.all():

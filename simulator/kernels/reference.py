@@ -36,10 +36,7 @@ class ReferenceKernels:
         ``dither`` (uniform in (0, 1), shape of ``values``) a value rounds up with a probability
         equal to its distance from the level below.
         """
-        xp = self.xp
-        per_step = steps / (high - low)
-        position = (xp.clip(values, low, high) - low) * per_step
-        return self._rounded(position, dither) / per_step + low
+        return self._to_levels(values, low, high, steps / (high - low), dither)
 
     def quantize_magnitude(self, values: Any, limit: Any, steps: int, dither: Any = None) -> Any:
         """Clip to [-limit, limit] and round to a multiple of ``limit / steps``.
@@ -47,17 +44,21 @@ class ReferenceKernels:
         Zero is a level: exactly for the unit range, else to rounding. The arithmetic is that of
         ``quantize`` on ``2 * steps`` steps, so that both decide alike.
         """
-        low = -limit
-        per_step = 2 * steps / (limit - low)
-        position = (self.xp.clip(values, low, limit) - low) * per_step
-        level = self._rounded(position, dither)
-        return level / per_step + low
+        return self._to_levels(values, -limit, limit, 2 * steps / (2 * limit), dither)
 
-    def _rounded(self, position: Any, dither: Any) -> Any:
+    def _to_levels(self, values: Any, low: Any, high: Any, per_step: Any, dither: Any) -> Any:
+        # In one buffer: for large arrays new memory costs more than the arithmetic.
+        position = self.xp.clip(values, low, high)
+        position -= low
+        position *= per_step
         if dither is None:
-            return self.xp.rint(position)
-        below = self.xp.floor(position)
-        return below + (dither < position - below)
+            self.xp.rint(position, out=position)
+        else:
+            below = self.xp.floor(position)
+            position = below + (dither < position - below)
+        position /= per_step
+        position += low
+        return position
 
     def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
         """Signed base-``2**digit_bits`` digits of ``values`` in [-1, 1], least significant first.
