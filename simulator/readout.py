@@ -89,7 +89,8 @@ class Readout:
         totals = call.product.totals(volts) if takes_off else None
         out = code.combine([mean[:, i] for i in range(mean.shape[1])], totals) * scale
         if codes.variance is not None:
-            spread = self.backend.xp.sqrt(self._merged_variance(codes)) / call.gain
+            spread = self.backend.xp.sqrt(self._merged_variance(codes))
+            spread *= self.weight_limit / call.gain
             tiles = self.draws.for_outputs(call.vectors, out.dtype)
             return self.direction.outputs.join(out, self.backend) + spread * tiles
         return self.direction.outputs.join(out, self.backend)
@@ -105,9 +106,9 @@ class Readout:
         return currents[:, :, :, 1:] - currents[:, :, :, :1]
 
     def _merged_variance(self, codes: Currents) -> Any:
-        """Variance of the results, from that of all currents before merging."""
+        """Variance of normalised results, from that of all currents before merging."""
         weights = self.hardware.code.merge[:, 0] * self.hardware.code.product_gain
-        w = self.backend.asarray((weights * self.weight_limit) ** 2, dtype=codes.mean.dtype)
+        w = self.backend.asarray(weights**2, dtype=codes.mean.dtype)
         variance = codes.merge_pairs().variance[0, :, :, :, 0]
         merged = self.backend.xp.einsum("s,tiso...->to...", w, variance)
         return self.direction.outputs.join(merged, self.backend)

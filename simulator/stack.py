@@ -247,14 +247,17 @@ class TileStack:
         return output_side(operand, self.hardware.code.unit_column, transposed)
 
     def _matrix(self, transposed: bool, with_noise: bool) -> tuple[Any, Any]:
-        """The whole path as one matrix of weights, and the variance of each; in driven order."""
+        """The whole path as one matrix of weights, and their variances; in driven order.
+
+        Variances are those of normalised weights: the square of a weight may not be a number.
+        """
         assert self.scaling is not None
         code, xp = self.hardware.code, self.backend.xp
         mean, variance = self.held, None
         if with_noise:
             mean, spread = self._read_moments()
             merged = merge_noise(code, spread.cells, self.backend)
-            variance = merged * (code.product_gain * self.scaling.limit) ** 2
+            variance = merged * code.product_gain**2
         # From the other side unit columns are not read, so the offset is taken off digitally.
         unit = None if transposed else self._unit_of_rows(mean)
         weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp))

@@ -178,6 +178,7 @@ class SignalPath:
         out = call.product.merged(weights, volts)
         if variance is not None:
             spread = self.backend.xp.sqrt(call.product.merged(variance, self._squares(volts)))
+            spread *= self.weight_limit
             out += spread * self._readout.draws.for_outputs(call.vectors, out.dtype)
         return out
 

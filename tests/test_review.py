@@ -44,6 +44,24 @@ def test_the_lowest_integer_has_its_magnitude(dtype):
     assert np.array_equal(AnalogCore(matrix, params).get_matrix(), matrix)
 
 
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("scale", [1e-30, 1e30, 1e200])
+def test_read_noise_scales_with_the_weights(scale, folded):
+    """The square of a weight need not be a number: noise is relative to the range of weights."""
+    matrix, x = np.arange(12.0).reshape(3, 4), np.ones((4, 50))
+    dtype = np.float32 if scale < 1e38 else np.float64
+    spreads = []
+    for factor in (1.0, scale):
+        params = noisy()
+        params.simulation.disable_fast_balanced = not folded
+        core = AnalogCore((matrix * factor).astype(dtype), params)
+        spreads.append((core @ x.astype(dtype)).astype(float) / factor)
+    assert np.ptp(spreads[0], axis=1).min() > 0.1
+    # Weights of another scale are rounded anew, and so is what they are divided by.
+    bound = 16 * np.finfo(dtype).eps * np.abs(spreads[0]).max() * 4
+    assert np.abs(spreads[0] - spreads[1]).max() <= bound
+
+
 def test_padding_of_ragged_tiles_is_not_recorded():
     """The lowest current of 8 rows is that of a real line, on 4 + 4 rows and on 3 + 3 + 2."""
     rng = np.random.default_rng(0)

@@ -10,53 +10,34 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata, util
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
 import simulator
+from applications.command import Parser, finished
 from applications.mvm_study.errors import StudyError
-from simulator.errors import OhmCoreError
 
 from .figure import draw
 from .images import Images, digits, mnist
 from .results import AWARE, CLEAN, Comparison, Folder, Settings, Setup
 from .tables import finding, table
 
-_USER_ERROR = 2
-_INTERRUPTED = 130
 _LARGEST_ERROR = 10
 _EPOCHS = {"digits": 60, "mnist": 20}
-
-
-class _Parser(argparse.ArgumentParser):
-    """Complains in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise StudyError(f"{message} (see --help)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison; return 0, 2 for what the user can put right, or 130 for ^C."""
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        _run(_parse(given), shlex.join(["python", "-m", __package__, *given]), console)
-    except OhmCoreError as error:
-        complaints.print(f"error: {' '.join(str(error).split())}", markup=False, soft_wrap=True)
-        return _USER_ERROR
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        complaints.print(f"error: {place}{error.strerror or error}", markup=False, soft_wrap=True)
-        return _USER_ERROR
-    except KeyboardInterrupt:
-        complaints.print("stopped; nothing was finished")
-        return _INTERRUPTED
-    return 0
+    command = shlex.join(["python", "-m", __package__, *given])
+    return finished(
+        lambda: _run(_parse(given), command, console), complaints, "nothing was finished"
+    )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog=f"python -m {__package__}", allow_abbrev=False)
+    parser = Parser(prog=f"python -m {__package__}", allow_abbrev=False)
     parser.description = (
         "Train a small network digitally and run it digitally (clean) and on analog chips whose"
         " cells miss their targets (analog); then train it with such a device in the loop and run"

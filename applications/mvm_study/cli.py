@@ -13,13 +13,12 @@ import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 from tqdm import tqdm
 
 import simulator
-from simulator.errors import OhmCoreError
+from applications.command import Parser, finished
 
 from .config import StudyConfig, load_config, plain_name, quick
 from .errors import StudyError
@@ -32,38 +31,21 @@ from .summary import Point, summarise
 from .tables import tables
 from .workload import Workload, load_workload
 
-_USER_ERROR = 2
-_INTERRUPTED = 130
-
-
-class _Parser(argparse.ArgumentParser):
-    """Complains in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise StudyError(f"{message} (see --help)")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study and return the exit code: 0, 2 for what the user can put right, 130 for ^C."""
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        _run(_parse(given), shlex.join(["python", "-m", __package__, *given]), console, complaints)
-    except OhmCoreError as error:
-        complaints.print(f"error: {' '.join(str(error).split())}", markup=False, soft_wrap=True)
-        return _USER_ERROR
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        complaints.print(f"error: {place}{error.strerror or error}", markup=False, soft_wrap=True)
-        return _USER_ERROR
-    except KeyboardInterrupt:
-        complaints.print("stopped; run the same command again to continue")
-        return _INTERRUPTED
-    return 0
+    command = shlex.join(["python", "-m", __package__, *given])
+    return finished(
+        lambda: _run(_parse(given), command, console, complaints),
+        complaints,
+        "run the same command again to continue",
+    )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog=f"python -m {__package__}", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog=f"python -m {__package__}", description=__doc__, allow_abbrev=False)
     parser.description = (
         "Show how analog hardware changes a matrix product and a classifier, as tables on the"
         " terminal and as a page with figures. Without --config, the study of"
