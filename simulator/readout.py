@@ -15,6 +15,7 @@ from simulator.errors import require_shape
 from simulator.fold import Direction
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputDigits
+from simulator.parameters.xbar_parameters import ADCRangeLimits
 from simulator.products import Call
 from simulator.recorder import Recorder
 
@@ -42,7 +43,7 @@ class Readout:
         if self.noise_point == "converter":
             currents = self.draw_noise(currents, call.vectors)
         converted = replace(currents, mean=self._convert(currents.mean, call.vectors))
-        return self._merge_digital(converted, volts, call)
+        return self._merge_digital(converted, volts, call).astype(volts.dtype, copy=False)
 
     def draw_noise(self, currents: Currents, vectors: Any) -> Currents:
         """Draw the read noise of every current."""
@@ -61,8 +62,9 @@ class Readout:
             self.recorder.add(self.backend.to_host(real))
         if adc.is_ideal:
             return amps
+        dtype = self._code_dtype(amps.dtype)
         low, high = (
-            self.backend.asarray(limit, dtype=amps.dtype).reshape(
+            self.backend.asarray(limit, dtype=dtype).reshape(
                 1, 1, *limit.shape, *[1] * (amps.ndim - SIDE)
             )
             for limit in self._adc_limits
@@ -73,6 +75,14 @@ class Readout:
             dither = dither.astype(amps.dtype)
         converted = adc.convert(amps, low, high, self.backend.kernels, dither)
         return require_shape(adc, converted, amps.shape)
+
+    def _code_dtype(self, dtype: Any) -> Any:
+        """What codes are added up in: measured limits are double, as is then the accumulator.
+
+        Codes of whole-numbered ranges are exact in either. Without phases nothing adds up.
+        """
+        measured = self.line.range_option == ADCRangeLimits.CALIBRATED
+        return np.dtype(np.float64) if measured and self.digits is not None else dtype
 
     @cached_property
     def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:

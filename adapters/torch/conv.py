@@ -39,6 +39,7 @@ class _AnalogConv(AnalogLayer):
             padding=tuple(before) if in_product else (0,) * space,
             dilation=tuple(self.dilation),
             bias_rows=rows,
+            unroll=_shows_rounding(self.core.params),
         )
 
     def reinitialize(self) -> None:
@@ -120,6 +121,17 @@ class _AnalogConv(AnalogLayer):
             leaf = torch.zeros_like(batch, requires_grad=True)
             (back,) = torch.autograd.grad(self._padded(leaf), leaf, grad)
         return back
+
+
+def _shows_rounding(params: Any) -> bool:
+    """Where one code that falls the other way is seen in the class of an image.
+
+    Codes of phases are added up, and an offset much larger than the product is taken off. Currents
+    are then rounded in the order of a plain matrix product, as on the unrolled hardware.
+    """
+    core, adc, dac = params.core, params.xbar.adc.mvm, params.xbar.dac.mvm
+    offset = core.style.name == "OFFSET" and core.offset.style.name == "DIGITAL_OFFSET"
+    return offset and adc.adc_per_ibit and dac.input_bitslicing
 
 
 class AnalogConv1d(_AnalogConv, nn.Conv1d):

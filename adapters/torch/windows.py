@@ -1,13 +1,16 @@
 """Convolution as the linear product of a core: windows of an image drive the lines.
 
-Nothing is unrolled: torch's own convolution runs over the stacked conductances of all slices and
-sides. Bias lines are further channels of constant input that only one place of the kernel sees.
+Torch's own convolution runs over the stacked conductances of all slices and sides; nothing is
+unrolled unless ``unroll`` says so. Bias lines are further channels of constant input that only one
+place of the kernel sees.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import product
 from typing import Any
 
 import torch
@@ -25,7 +28,8 @@ class WindowProduct(Product):
 
     ``padding`` is that of the convolution itself and stands for lines at zero volts. The last
     ``bias_rows`` lines are bias lines. ``sizes`` are the parts of the lines on the arrays, from
-    line ``first`` on; empty stands for all lines in one part.
+    line ``first`` on; empty stands for all lines in one part. ``unroll`` takes currents from a
+    matrix product: it rounds in another order than a convolution.
     """
 
     backend: Any
@@ -35,6 +39,7 @@ class WindowProduct(Product):
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
     bias_rows: int = 0
+    unroll: bool = False
     first: int = 0
     sizes: tuple[int, ...] = ()
 
@@ -71,35 +76,63 @@ class WindowProduct(Product):
         return self.backend.xp.abs(inputs).reshape(len(inputs), -1).max(axis=1)
 
     def totals(self, inputs: Any) -> Any:
-        """Sum over every window."""
+        """Sum over every window, line after line."""
         lines = sum(self.sizes) or self._total_lines
-        return self.merged(self.backend.xp.ones((1, lines), dtype=inputs.dtype), inputs)[0]
+        total = self.backend.xp.zeros(self.rest(inputs), dtype=inputs.dtype)
+        for line, values in enumerate(self._lines(to_tensor(inputs))):
+            if self.first <= line < self.first + lines:
+                total += to_array(values, self.backend)
+        return total
 
     def unrolled(self, inputs: Any) -> Any:
         """Windows as columns, (lines, vectors)."""
-        tensor = to_tensor(inputs)
+        columns = self._columns(to_tensor(inputs)).transpose(0, 1)
+        return to_array(columns.reshape(columns.shape[0], -1), self.backend)
+
+    def _columns(self, images: torch.Tensor) -> torch.Tensor:
+        """The windows of every image as columns, (images, lines, positions)."""
+        space, count, windows = len(self.kernel), len(images), self._windows(images)
+        # (images, channels, *positions, *taps) to (images, channels, *taps, *positions)
+        order = [0, 1, *range(2 + space, 2 + 2 * space), *range(2, 2 + space)]
+        flat = windows.permute(*order).reshape(count, windows.shape[1], self._taps, -1)
+        pixels = flat[:, : self.channels].reshape(count, self.channels * self._taps, -1)
+        if not self.bias_rows:
+            return pixels
+        return torch.cat([pixels, flat[:, self.channels :, 0]], dim=1)
+
+    def _windows(self, images: torch.Tensor) -> torch.Tensor:
+        """A view of the padded images, (images, channels, *positions, *taps)."""
         pads = [p for size in reversed(self.padding) for p in (size, size)]
-        windows = functional.pad(tensor, pads)
+        windows = functional.pad(images, pads)
         for axis, (size, step, reach) in enumerate(
             zip(self.kernel, self.stride, self.dilation, strict=True), start=2
         ):
             windows = windows.unfold(axis, reach * (size - 1) + 1, step)[..., ::reach]
-        space = len(self.kernel)
-        # (batch, channels, *positions, *taps) to (channels, *taps, batch, *positions)
-        order = [1, *range(2 + space, 2 + 2 * space), 0, *range(2, 2 + space)]
-        flat = windows.permute(*order).reshape(windows.shape[1], self._taps, -1)
-        pixels = flat[: self.channels].reshape(self.channels * self._taps, -1)
-        return to_array(torch.cat([pixels, flat[self.channels :, 0]]), self.backend)
+        return windows
+
+    def _lines(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What every window puts on one line after the other, (images, *positions) each."""
+        windows = self._windows(images)
+        for channel in range(self.channels):
+            for tap in product(*map(range, self.kernel)):
+                yield windows[(slice(None), channel, ..., *tap)]
+        for channel in range(self.channels, self.channels + self.bias_rows):
+            yield windows[(slice(None), channel, ..., *[0] * len(self.kernel))]
 
     def currents(self, conductances: Any, phases: Any) -> Any:
         """One convolution for each part of the lines, over the channels that it touches."""
         out_parts, in_parts, lines, _ = conductances.shape
         count, batch = phases.shape[:2]
         images = phases.reshape(count * batch, *phases.shape[2:])
+        columns = self._columns(to_tensor(images)) if self.unroll else None
         parts, start = [], self.first
         for part, size in enumerate(self.sizes or (self._total_lines,)):
             kernels = conductances[:, part, :, :size].reshape(out_parts * lines, size)
-            parts.append(self._convolve(kernels, images, start, start + size))
+            if columns is None:
+                parts.append(self._convolve(kernels, images, start, start + size))
+            else:
+                flat = to_tensor(kernels) @ columns[:, start : start + size]
+                parts.append(flat.reshape(*flat.shape[:2], *self.rest(images)[1:]))
             start += size
         stacked = torch.stack(parts) if in_parts > 1 else parts[0][None]
         # (input parts, phase batch, output parts * lines, *positions)
