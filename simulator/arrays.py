@@ -153,6 +153,16 @@ class Arrays:
             full[stack.grid.slices] = stack.weights()
         return full
 
+    def effective(self, dtype: Any) -> Any:
+        """The matrix that MVM products are taken with, in ``dtype``; a new array."""
+        parts = [stack.path(False).merged_matrix(dtype)[0] for stack in self.stacks]
+        if len(parts) == 1:
+            return parts[0].copy()
+        full = self.backend.xp.empty((self.rows.length, self.cols.length), dtype=dtype)
+        for stack, part in zip(self.stacks, parts, strict=True):
+            full[stack.grid.slices] = part
+        return full
+
     def apply(self, inputs: Any, transposed: bool, product: Product | None = None) -> Any:
         """Products with ``inputs`` (lines, batch), or what ``product`` takes: (outputs, *rest)."""
         paths = [stack.path(transposed) for stack in self.stacks]

@@ -22,6 +22,7 @@ from simulator.complexes import (
 )
 from simulator.dtypes import compute_dtype, output_dtype, store_as
 from simulator.errors import InputError, ShapeError, warn_user
+from simulator.geometry import Geometry
 from simulator.hardware import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.parameters import CrossSimParameters
@@ -33,7 +34,7 @@ from simulator.recorder import Recorder
 log = logging.getLogger(__name__)
 
 
-class AnalogCore(ArrayLike):
+class AnalogCore(Geometry, ArrayLike):
     """A matrix on resistive crossbar arrays that multiplies like a NumPy array.
 
     Args:
@@ -201,6 +202,17 @@ class AnalogCore(ArrayLike):
             return store_as(full, self._dtype, self._backend.xp)
         return collapse_matrix(full).astype(np.result_type(self._dtype, np.complex64))
 
+    def get_effective_matrix(self) -> Any:
+        """The matrix that the arrays multiply by, (m, n): what a layer back-propagates through.
+
+        ``get_matrix`` as a product sees it: with the wires between the cells, and the mean of
+        read noise. Raises InputError before the first programming and for complex cores.
+        """
+        self._require_programmed()
+        if self.complex_valued:
+            raise InputError("a complex core has no single matrix of real weights")
+        return self.arrays.effective(compute_dtype(self._dtype, self._dtype))
+
     # -- multiplying -------------------------------------------------------------------------
 
     def __matmul__(self, x: Any) -> Any:
@@ -247,6 +259,17 @@ class AnalogCore(ArrayLike):
             raise InputError("a product of its own needs a real core and real inputs")
         compute = compute_dtype(self._dtype, inputs.dtype)
         return self.arrays.apply(inputs.astype(compute, copy=False), False, product)
+
+    @property
+    def linear_reach(self) -> float:
+        """``core @ x`` is the product with ``get_effective_matrix()`` for all |x| below this.
+
+        Infinite where nothing but a product is left of the path, zero where a stage of it rounds,
+        draws or scales by the input.
+        """
+        if self.complex_valued:
+            return 0.0
+        return min(stack.path(False).linear_reach for stack in self.arrays.stacks)
 
     @property
     def keeps_zero(self) -> bool:
@@ -314,53 +337,6 @@ class AnalogCore(ArrayLike):
     def dtype(self) -> Any:
         """Dtype of the programmed matrix; None before the first programming."""
         return self._dtype
-
-    @property
-    def Ncores(self) -> int:
-        """Number of arrays the matrix is cut into."""
-        return self.num_cores_row * self.num_cores_col
-
-    @property
-    def num_cores_row(self) -> int:
-        """Number of parts the matrix rows are cut into."""
-        return len(self.arrays.rows.sizes)
-
-    @property
-    def num_cores_col(self) -> int:
-        """Number of parts the matrix columns are cut into."""
-        return len(self.arrays.cols.sizes)
-
-    @property
-    def NrowsVec(self) -> list[int]:
-        """Rows of every part."""
-        return list(self.arrays.rows.sizes)
-
-    @property
-    def NcolsVec(self) -> list[int]:
-        """Columns of every part."""
-        return list(self.arrays.cols.sizes)
-
-    @property
-    def row_partition_bounds(self) -> list[tuple[int, int, int]]:
-        """(part, first row, end) of every part."""
-        return [(i, *bounds) for i, bounds in enumerate(self.arrays.rows.bounds)]
-
-    @property
-    def col_partition_bounds(self) -> list[tuple[int, int, int]]:
-        """(part, first column, end) of every part."""
-        return [(i, *bounds) for i, bounds in enumerate(self.arrays.cols.bounds)]
-
-    @property
-    def min(self) -> float | None:
-        """Lowest weight of the programmed range; None before the first programming."""
-        scaling = self.arrays.scaling
-        return None if scaling is None else scaling.low
-
-    @property
-    def max(self) -> float | None:
-        """Highest weight of the programmed range; None before the first programming."""
-        scaling = self.arrays.scaling
-        return None if scaling is None else scaling.high
 
     @property
     def weight_clipping(self) -> bool:

@@ -59,25 +59,31 @@ class Line:
 
     def scaling(self, values: Callable[[], Any], backend: Backend) -> InputScaling:
         """Scaling of one call: fixed limits, or a percentile over all ``values()`` of the input."""
-        if self.percentile is None:
-            return InputScaling(self.input_low, self.input_high, self.dac.signed)
+        if self.fixed_scaling is not None:
+            return self.fixed_scaling
+        assert self.percentile is not None
         limit = symmetric_limit(values(), self.percentile, backend.xp)
         return InputScaling(-limit, limit, self.dac.signed)
+
+    @property
+    def fixed_scaling(self) -> InputScaling | None:
+        """Scaling by fixed limits; None where each call has its own."""
+        if self.percentile is not None:
+            return None
+        return InputScaling(self.input_low, self.input_high, self.dac.signed)
 
     def keeps_zero(self, backend: Backend) -> bool:
         """True where the DAC turns an input of zero into a voltage of exactly zero."""
         if self.dac.is_ideal:
             return True
-        limits = self.dac_limits(self._fixed_scaling)
+        limits = self.dac_limits(self._any_scaling)
         converted = self.dac.convert(backend.xp.zeros(1), *limits, backend.kernels)
         return float(converted[0]) == 0.0
 
     @property
-    def _fixed_scaling(self) -> InputScaling:
+    def _any_scaling(self) -> InputScaling:
         """The fixed limits, or any for a percentile: DAC limits then do not depend on them."""
-        if self.percentile is None:
-            return InputScaling(self.input_low, self.input_high, self.dac.signed)
-        return InputScaling(-1.0, 1.0, self.dac.signed)
+        return self.fixed_scaling or InputScaling(-1.0, 1.0, self.dac.signed)
 
     def dac_limits(self, scaling: InputScaling) -> tuple[float, float]:
         """Voltages of the lowest and the highest level of the DAC."""
@@ -88,7 +94,7 @@ class Line:
     @property
     def digits_exact(self) -> bool:
         """True where cutting a converted input into digits and merging them gives it back."""
-        limits = self.dac_limits(self._fixed_scaling)
+        limits = self.dac_limits(self._any_scaling)
         return self.digits is None or self.dac.on_digit_grid(*limits)
 
     def adc_limits(self, inputs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -168,6 +168,19 @@ class SignalPath:
         return self._is_scale_free and self.hardware.column_limit <= 0
 
     @cached_property
+    def linear_reach(self) -> float:
+        """Inputs of smaller magnitude meet nothing but a product; zero where there are none."""
+        if not self._is_scale_free or self.draws:
+            return 0.0
+        limit, scaling = self.hardware.column_limit, self.line.fixed_scaling
+        if limit <= 0:
+            return math.inf
+        if scaling is None or self.line.digits is not None:
+            return 0.0
+        bound = self._simple_bound * scaling.gain
+        return limit / bound if bound > 0 else math.inf
+
+    @cached_property
     def draws(self) -> bool:
         """True where a multiply draws random numbers, so that vectors must be numbered."""
         rounding = self.line.adc.stochastic_rounding and not self.line.adc.is_ideal

@@ -29,6 +29,7 @@ LAYERS = [
     {"tile"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},
+    {"geometry"},
     {"core"},
     {"profile", "testing"},
 ]

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -323,3 +324,13 @@ def test_summary_says_what_became_of_every_layer():
     assert "Doubled computes something else than Linear" in rows["1"][-1]
     assert rows["2"][-1] == "digital"
     assert "no parameters" in rows["3"][-1]
+
+
+def test_a_dictionary_without_patterns_is_an_error():
+    with pytest.raises(ParameterError, match="empty"):
+        from_torch(perceptron(), {})
+
+
+def test_a_number_of_bias_rows_may_be_any_integer():
+    layer = from_torch(torch.nn.Linear(3, 2), seeded(), bias_rows=np.int64(2))
+    assert layer.form_matrix().shape == (2, 5)

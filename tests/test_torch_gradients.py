@@ -1,6 +1,7 @@
 """Backward: the gradients of the digital layer with the weights that the arrays really hold."""
 
 import copy
+import math
 
 import pytest
 
@@ -9,7 +10,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch_models import ADC, DAC, NOISE, PROGRAMMING, perceptron, seeded  # noqa: E402
 
-from adapters.torch import from_torch, to_torch  # noqa: E402
+from adapters.torch import from_torch, synchronize, to_torch  # noqa: E402
 
 LAYERS = {
     "linear": (lambda: nn.Linear(6, 4), (3, 6)),
@@ -215,3 +216,57 @@ def test_autocast_computes_in_single_precision(dtype):
     torch.testing.assert_close(y.float(), wanted, rtol=torch.finfo(dtype).eps, atol=1e-5)
     y.float().sum().backward()
     assert all(p.grad.dtype == torch.float32 for p in model.parameters())
+
+
+# -- the product alone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bias_rows", [0, 2])
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("style", ["BALANCED", "OFFSET"])
+def test_the_product_alone_is_what_the_arrays_compute(name, bias_rows, style):
+    build, shape = LAYERS[name]
+    params = seeded(core__style=style, xbar__device__cell_bits=5, **PROGRAMMING)
+    layer = from_torch(build(), params, bias_rows=bias_rows)
+    results = []
+    for reach in (None, 0.0):  # whatever is left of the path, and every stage of it
+        layer._reach = reach
+        layer.zero_grad()
+        x = torch.linspace(-1, 1, math.prod(shape)).reshape(shape).requires_grad_()
+        y = layer(x)
+        (y**2).sum().backward()
+        assert (layer._reach or 0) > 0 or reach == 0
+        results.append([y.detach(), x.grad, *(p.grad for p in layer.parameters())])
+    for alone, whole in zip(*results, strict=True):
+        # Float32 sums of a few dozen terms, in another order.
+        torch.testing.assert_close(alone, whole, rtol=1e-4, atol=1e-4)
+
+
+def test_inputs_that_reach_a_column_limit_meet_it():
+    layer = from_torch(nn.Linear(4, 1, bias=False), seeded(xbar__array__Icol_max=2.0))
+    with torch.no_grad():
+        layer.weight.fill_(1.0)
+    synchronize(layer)
+    y = layer(torch.tensor([[0.4] * 4, [0.9] * 4]))
+    # The negative cells stay at Gmin, a tenth of Gmax, and their line below the limit.
+    limited = (2.0 - 4 * 0.9 * 0.1) / (1 - 0.1)
+    torch.testing.assert_close(y[:, 0].detach(), torch.tensor([1.6, limited]))
+
+
+def test_a_clipped_bias_gets_no_gradient_when_asked():
+    params = seeded(core__mapping__weights__percentile=None, core__mapping__weights__min=-0.1,
+                    core__mapping__weights__max=0.1)  # fmt: skip
+    layer = nn.Linear(1, 2)
+    with torch.no_grad():
+        layer.bias.copy_(torch.tensor([0.15, 0.3]))
+    layer = from_torch(layer, params, bias_rows=2, clip_gradient=True)
+    layer(torch.ones(1, 1)).sum().backward()
+    assert torch.equal(layer.bias.grad, torch.tensor([1.0, 0.0]))
+
+
+def test_single_precision_inputs_of_a_double_layer():
+    x = torch.rand(3, 4, requires_grad=True)
+    layer = from_torch(nn.Linear(4, 2).double(), seeded())
+    layer(x).sum().backward()
+    torch.testing.assert_close(x.grad, layer.weight.detach().sum(0).float().expand(3, 4))
+    assert layer.weight.grad.dtype == torch.float64

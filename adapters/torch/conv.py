@@ -47,6 +47,9 @@ class _AnalogConv(AnalogLayer):
         super().reinitialize()
         self._prepare()
 
+    def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+        return self._conv_forward(x, weight, bias)
+
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
         space = len(self.kernel_size)
         if x.ndim not in (space + 1, space + 2) or x.shape[-space - 1] != self.in_channels:

@@ -26,7 +26,8 @@ ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
 # What belongs to the analog layer alone and does not go back to a digital one.
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
-     "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads"}
+     "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads",
+     "_reach"}
 )  # fmt: skip
 
 
@@ -181,6 +182,8 @@ def _params_by_layer(params: Any, names: list[str]) -> list[Any]:
 
 
 def _params_by_pattern(patterns: dict[str, Any], names: list[str]) -> list[Any]:
+    if not patterns:
+        raise ParameterError("params: the dictionary is empty; no layer would be converted")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ParameterError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,14 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from adapters.lowering import layer_matrix, split_matrix, stream_of
+from adapters.torch.state import LayerState
 from adapters.torch.tensors import to_array, to_tensor, torch_entropy
 from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError
 
 REDRAW = ("step", "epoch", "fixed")
-EXTRA_STATE = "_extra_state"
-STATE_VERSION = 1
 
 
-class AnalogLayer(nn.Module):
+class AnalogLayer(LayerState, nn.Module):
     """A layer whose products run on simulated arrays.
 
     Its parameters are those of the digital layer; the arrays hold a copy of them, programmed when
@@ -29,6 +29,8 @@ class AnalogLayer(nn.Module):
     groups: int
     weight: nn.Parameter
     bias: nn.Parameter | None
+    _held: Any
+    _reach: float | None
 
     def _wire(
         self,
@@ -153,9 +155,13 @@ class AnalogLayer(nn.Module):
 
     def _mark(self) -> None:
         """The arrays now hold the parameters as they are."""
-        self._programmed_from = self._stamp()
-        self._copy = self._values() if self.auto_synchronize else None
-        self._held: torch.Tensor | None = None
+        # Past torch's bookkeeping of attributes, which costs more than the values.
+        self.__dict__.update(
+            _programmed_from=self._stamp(),
+            _copy=self._values() if self.auto_synchronize else None,
+            _held=None,
+            _reach=None,
+        )
 
     def _values(self) -> list[torch.Tensor]:
         held = (self.weight, self.bias) if self.analog_bias else (self.weight,)
@@ -208,11 +214,24 @@ class AnalogLayer(nn.Module):
 
     @property
     def held_weight(self) -> torch.Tensor:
-        """The weight the arrays hold, in shape and dtype of the parameter; kept until then."""
+        """The weight that products are taken with, in shape and dtype of the parameter.
+
+        Kept until the arrays are programmed anew.
+        """
+        return self._held_parameters[0]
+
+    @property
+    def _held_parameters(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weight and analog bias (None without one) that products are taken with."""
         if self._held is None:
-            # Kept for later backward passes, so it must not be a tensor of inference mode.
+            # Kept for later backward passes, so they must not be tensors of inference mode.
             with torch.inference_mode(False):
-                self._held = self.get_core_weights()[0].to(self.weight.dtype)
+                matrices = [to_tensor(core.get_effective_matrix()) for core in self.arrays]
+                matrix = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
+                rows = self._bias_rows if self.analog_bias else 0
+                parts = split_matrix(matrix, tuple(self.weight.shape), rows)
+                held = (None if part is None else part.to(self.weight.dtype) for part in parts)
+                self.__dict__["_held"] = tuple(held)
         return self._held
 
     # -- multiplying -------------------------------------------------------------------------
@@ -230,10 +249,36 @@ class AnalogLayer(nn.Module):
             x = x.float()
         if torch.is_autocast_enabled(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
-                y = _ArrayProduct.apply(x, self.weight, self.bias, self)
+                y = self._product(x)
         else:
-            y = _ArrayProduct.apply(x, self.weight, self.bias, self)
+            y = self._product(x)
         return y if y.dtype == dtype else y.to(dtype)
+
+    def _product(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dtype != self.weight.dtype or not self._is_linear_for(x):
+            return _ArrayProduct.apply(x, self.weight, self.bias, self)
+        # Nothing but a product is left of the signal path, so torch can take it as it would
+        # without arrays, with what they hold in place of the parameters.
+        weight, bias = self._held_parameters
+        weight = _Held.apply(self.weight, weight)
+        return self._digital(x, weight, self.bias if bias is None else _Held.apply(self.bias, bias))
+
+    def _is_linear_for(self, x: torch.Tensor) -> bool:
+        if self.clip_gradient or not x.numel() or x.device != self.weight.device:
+            return False
+        if self._reach is None:
+            self.__dict__["_reach"] = min(core.linear_reach for core in self.arrays)
+        if not self._reach:
+            return False
+        low, high = torch.aminmax(x.detach())
+        # False for NaN and infinity too: the arrays name their place.
+        return max(-float(low), float(high)) < self._reach
+
+    def _digital(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The product of the digital layer with other parameters."""
+        raise NotImplementedError
 
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
         """The analog product, without digital bias."""
@@ -249,75 +294,35 @@ class AnalogLayer(nn.Module):
         """Gradients of the digital layer with the ``held`` weights, for x, weight and bias."""
         raise NotImplementedError
 
-    def _masked(self, grad_x: Any, grad_weight: Any, x: torch.Tensor) -> tuple[Any, Any]:
-        """Zero gradients where inputs or weights are clipped by their ranges."""
+    def _masked(self, x: torch.Tensor, grad_x: Any, grad_weight: Any, grad_bias: Any) -> tuple:
+        """Zero gradients where inputs, weights or an analog bias are clipped by their ranges."""
         if not self.clip_gradient:
-            return grad_x, grad_weight
+            return grad_x, grad_weight, grad_bias
         core = self.core
         limits = core.params.core.mapping.inputs.mvm
         if grad_x is not None and limits.percentile is None and core.params.xbar.dac.mvm.bits > 0:
             grad_x = grad_x * ((x >= limits.min) & (x <= limits.max))
-        if grad_weight is not None and core.weight_clipping:
-            inside = (self.weight.detach() >= core.min) & (self.weight.detach() <= core.max)
-            grad_weight = grad_weight * inside
-        return grad_x, grad_weight
+        if core.weight_clipping:
+            if grad_weight is not None:
+                grad_weight = grad_weight * self._in_range(self.weight.detach())
+            if grad_bias is not None and self.analog_bias:
+                grad_bias = grad_bias * self._in_range(self.bias.detach() / self._bias_rows)
+        return grad_x, grad_weight, grad_bias
 
-    # -- state -------------------------------------------------------------------------------
+    def _in_range(self, weights: torch.Tensor) -> torch.Tensor:
+        return (weights >= self.core.min) & (weights <= self.core.max)
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Conductances, ranges and random state, as tensors, numbers and strings."""
-        cores = [_as_tensors(core.get_state()) for core in self.arrays]
-        counters = {"epoch": self.epoch, "chip": self.chip}
-        return {"version": STATE_VERSION, **counters, "arrays": cores}
 
-    def set_extra_state(self, state: Any) -> None:
-        """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
-        try:
-            cores = state["arrays"]
-            epoch, chip = int(state["epoch"]), int(state["chip"])
-            if state["version"] != STATE_VERSION or len(cores) != len(self.arrays):
-                raise InputError(f"{len(cores)} arrays of version {state['version']}")
-            before = [core.get_state() for core in self.arrays]
-            try:
-                for core, saved in zip(self.arrays, cores, strict=True):
-                    core.set_state(_as_arrays(saved))
-            except Exception:
-                for core, saved in zip(self.arrays, before, strict=True):
-                    core.set_state(saved)
-                raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"layer {self.path!r}: not the state of this layer: {error}") from None
-        self.epoch, self.chip = epoch, chip
-        self._mark()
+class _Held(torch.autograd.Function):
+    """What the arrays hold, with the gradient going to the parameter they were programmed from."""
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Addresses do not travel: the copy is as much in step with its arrays as the original.
-        in_step = self._stamp() == self._programmed_from
-        return {**self.__dict__, "_programmed_from": in_step}
+    @staticmethod
+    def forward(ctx: Any, parameter: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+        return held.view_as(held)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._programmed_from = self._stamp() if self._programmed_from else ()
-
-    def _load_from_state_dict(
-        self, state_dict: Any, prefix: str, metadata: Any, strict: bool,
-        missing: list[str], unexpected: list[str], errors: list[str],
-    ) -> None:  # fmt: skip
-        before = [(p, p.detach().clone()) for p in self._parameters.values() if p is not None]
-        try:
-            super()._load_from_state_dict(
-                state_dict, prefix, metadata, strict, missing, unexpected, errors
-            )
-        except Exception:
-            with torch.no_grad():
-                for parameter, values in before:
-                    parameter.copy_(values)
-            raise
-        if prefix + EXTRA_STATE not in state_dict:
-            # Weights of a digital model: the arrays follow them.
-            missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
-            if prefix + "weight" in state_dict or prefix + "bias" in state_dict:
-                self.synchronize()
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
+        return grad, None
 
 
 class _ArrayProduct(torch.autograd.Function):
@@ -338,9 +343,8 @@ class _ArrayProduct(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
         x, held = ctx.saved_tensors
         layer, needs = ctx.layer, ctx.needs_input_grad
-        grad_x, grad_weight, grad_bias = layer._gradients(grad, x, held, needs)
-        grad_x, grad_weight = layer._masked(grad_x, grad_weight, x)
-        return grad_x, grad_weight, grad_bias, None
+        grads = layer._masked(x, *layer._gradients(grad, x.to(grad.dtype), held, needs))
+        return (None if grads[0] is None else grads[0].to(x.dtype), *grads[1:], None)
 
 
 def _copied(params: Any) -> Any:
@@ -355,22 +359,16 @@ def _copied(params: Any) -> Any:
 
 
 def _checked_rows(rows: Any) -> int:
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+    try:
+        number = -1 if isinstance(rows, bool) else operator.index(rows)
+    except TypeError:
+        number = -1
+    if number < 0:
         raise ParameterError(f"bias_rows: got {rows!r}; allowed is an integer >= 0")
-    return rows
+    return number
 
 
 def _plain(y: torch.Tensor) -> torch.Tensor:
     """``y`` as a contiguous tensor that is no view, so that its users can change it in place."""
     y = y.contiguous()
     return y.clone() if y._is_view() else y
-
-
-def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:
-    arrays = {k: [torch.from_numpy(a) for a in state[k]] for k in ("cells", "unit")}
-    return {**state, **arrays}
-
-
-def _as_arrays(state: dict[str, Any]) -> dict[str, Any]:
-    arrays = {k: [t.cpu().numpy() for t in state[k]] for k in ("cells", "unit")}
-    return {**state, **arrays}

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from adapters.torch.layer import AnalogLayer
 from adapters.torch.tensors import to_array, to_tensor
@@ -23,6 +24,9 @@ class AnalogLinear(AnalogLayer, nn.Linear):
     def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.Linear.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
+
+    def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+        return functional.linear(x, weight, bias)
 
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

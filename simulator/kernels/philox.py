@@ -6,8 +6,11 @@ was drawn before it: the same cell or the same output gets the same number howev
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -20,12 +23,14 @@ def philox4x32(xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[in
     """32-bit words (held in uint64) of shape (4, *broadcast) for broadcastable counter words."""
     # The even words (0, 2) are multiplied, the odd ones (1, 3) are mixed in: two rows at a time,
     # in place.
-    words = xp.stack(xp.broadcast_arrays(*(xp.asarray(c).astype(xp.uint64) for c in counter)))
+    words = xp.empty((4, *np.broadcast_shapes(*map(np.shape, counter))), dtype=xp.uint64)
+    for place, word in enumerate(counter):
+        words[place] = word
     words &= xp.uint64(WORD)
     even, odd = words[0::2], words[1::2]
     column = (2, *[1] * (words.ndim - 1))
     multipliers = xp.asarray(MULTIPLIERS, dtype=xp.uint64).reshape(column)
-    keys = xp.asarray(_round_keys(key), dtype=xp.uint64).reshape(ROUNDS, *column)
+    keys = xp.asarray(_round_keys(*key)).reshape(ROUNDS, *column)
     product, mixed = xp.empty_like(even), xp.empty_like(even)
     for number in range(ROUNDS):
         # Products stand in swapped order: word 2 mixes into word 0, and word 0 into word 2.
@@ -37,11 +42,12 @@ def philox4x32(xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[in
     return words
 
 
-def _round_keys(key: tuple[int, int]) -> list[list[int]]:
-    return [
-        [(k + number * weyl) & WORD for k, weyl in zip(key, WEYL, strict=True)]
-        for number in range(ROUNDS)
-    ]
+@lru_cache(maxsize=256)
+def _round_keys(first: int, second: int) -> np.ndarray:
+    """Keys of every round, (rounds, 2)."""
+    pairs = zip((first, second), WEYL, strict=True)
+    keys = [[(k + number * weyl) & WORD for number in range(ROUNDS)] for k, weyl in pairs]
+    return np.array(keys, dtype=np.uint64).T
 
 
 def unit_interval(xp: ModuleType, word: Any) -> Any:

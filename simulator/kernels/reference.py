@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from simulator.kernels import philox
 
 # Philox is evaluated in pieces whose temporaries stay in the processor's cache.
@@ -88,13 +90,15 @@ class ReferenceKernels:
 
     def _draw(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int], block: Any) -> Any:
         xp = self.xp
-        words = xp.broadcast_arrays(*counter)
-        shape = words[0].shape
-        flat = [w.reshape(-1) for w in words]
-        out = xp.empty((flat[0].size, 4), dtype=xp.float64)
-        for start in range(0, flat[0].size, PHILOX_BLOCK):
+        shape = np.broadcast_shapes(*map(np.shape, counter))
+        words = xp.empty((4, *shape), dtype=xp.uint64)
+        for place, word in enumerate(counter):
+            words[place] = word
+        flat = words.reshape(4, -1)
+        out = xp.empty((flat.shape[1], 4), dtype=xp.float64)
+        for start in range(0, flat.shape[1], PHILOX_BLOCK):
             part = slice(start, start + PHILOX_BLOCK)
-            block(tuple(w[part] for w in flat), key, out[part])
+            block(flat[:, part], key, out[part])
         return out.reshape(*shape, 4)
 
     def _normal_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:

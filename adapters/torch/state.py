@@ -1,0 +1,86 @@
+"""Saving analog layers and copying them: what of a layer travels, and how it is taken over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from simulator import InputError
+
+EXTRA_STATE = "_extra_state"
+STATE_VERSION = 1
+
+
+class LayerState:
+    """The part of ``AnalogLayer`` behind ``state_dict``, ``pickle`` and ``copy``."""
+
+    arrays: list[Any]
+    path: str
+    epoch: int
+    chip: int
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Conductances, ranges and random state, as tensors, numbers and strings."""
+        cores = [_as_tensors(core.get_state()) for core in self.arrays]
+        counters = {"epoch": self.epoch, "chip": self.chip}
+        return {"version": STATE_VERSION, **counters, "arrays": cores}
+
+    def set_extra_state(self, state: Any) -> None:
+        """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
+        try:
+            cores = state["arrays"]
+            epoch, chip = int(state["epoch"]), int(state["chip"])
+            if state["version"] != STATE_VERSION or len(cores) != len(self.arrays):
+                raise InputError(f"{len(cores)} arrays of version {state['version']}")
+            before = [core.get_state() for core in self.arrays]
+            try:
+                for core, saved in zip(self.arrays, cores, strict=True):
+                    core.set_state(_as_arrays(saved))
+            except Exception:
+                for core, saved in zip(self.arrays, before, strict=True):
+                    core.set_state(saved)
+                raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"layer {self.path!r}: not the state of this layer: {error}") from None
+        self.epoch, self.chip = epoch, chip
+        self._mark()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Addresses do not travel: the copy is as much in step with its arrays as the original.
+        in_step = self._stamp() == self._programmed_from
+        return {**self.__dict__, "_programmed_from": in_step}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._programmed_from = self._stamp() if self._programmed_from else ()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, metadata: Any, strict: bool,
+        missing: list[str], unexpected: list[str], errors: list[str],
+    ) -> None:  # fmt: skip
+        before = [(p, p.detach().clone()) for p in self._parameters.values() if p is not None]
+        try:
+            super()._load_from_state_dict(
+                state_dict, prefix, metadata, strict, missing, unexpected, errors
+            )
+        except Exception:
+            with torch.no_grad():
+                for parameter, values in before:
+                    parameter.copy_(values)
+            raise
+        if prefix + EXTRA_STATE not in state_dict:
+            # Weights of a digital model: the arrays follow them.
+            missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
+            if prefix + "weight" in state_dict or prefix + "bias" in state_dict:
+                self.synchronize()
+
+
+def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:
+    arrays = {k: [torch.from_numpy(a) for a in state[k]] for k in ("cells", "unit")}
+    return {**state, **arrays}
+
+
+def _as_arrays(state: dict[str, Any]) -> dict[str, Any]:
+    arrays = {k: [t.cpu().numpy() for t in state[k]] for k in ("cells", "unit")}
+    return {**state, **arrays}

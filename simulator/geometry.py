@@ -1,0 +1,58 @@
+"""How a matrix lies on its arrays, and the range of weights they were programmed for."""
+
+from __future__ import annotations
+
+from simulator.arrays import Arrays
+
+
+class Geometry:
+    """Numbers of a core that follow from its ``arrays``."""
+
+    arrays: Arrays
+
+    @property
+    def Ncores(self) -> int:
+        """Number of arrays the matrix is cut into."""
+        return self.num_cores_row * self.num_cores_col
+
+    @property
+    def num_cores_row(self) -> int:
+        """Number of parts the matrix rows are cut into."""
+        return len(self.arrays.rows.sizes)
+
+    @property
+    def num_cores_col(self) -> int:
+        """Number of parts the matrix columns are cut into."""
+        return len(self.arrays.cols.sizes)
+
+    @property
+    def NrowsVec(self) -> list[int]:
+        """Rows of every part."""
+        return list(self.arrays.rows.sizes)
+
+    @property
+    def NcolsVec(self) -> list[int]:
+        """Columns of every part."""
+        return list(self.arrays.cols.sizes)
+
+    @property
+    def row_partition_bounds(self) -> list[tuple[int, int, int]]:
+        """(part, first row, end) of every part."""
+        return [(i, *bounds) for i, bounds in enumerate(self.arrays.rows.bounds)]
+
+    @property
+    def col_partition_bounds(self) -> list[tuple[int, int, int]]:
+        """(part, first column, end) of every part."""
+        return [(i, *bounds) for i, bounds in enumerate(self.arrays.cols.bounds)]
+
+    @property
+    def min(self) -> float | None:
+        """Lowest weight of the programmed range; None before the first programming."""
+        scaling = self.arrays.scaling
+        return None if scaling is None else scaling.low
+
+    @property
+    def max(self) -> float | None:
+        """Highest weight of the programmed range; None before the first programming."""
+        scaling = self.arrays.scaling
+        return None if scaling is None else scaling.high
