@@ -1,6 +1,8 @@
 """The study from the command line: results, continuation, the page, and mistakes."""
 
+import base64
 import csv
+import html
 import re
 import shutil
 
@@ -263,6 +265,66 @@ def test_the_page_needs_nothing_but_itself(large):
     assert page.count("<figcaption>") == page.count("<img") == 2 + 3
 
 
+def cells(page):
+    """The rows of each table of a page, header first, as texts of cells."""
+    return [
+        [
+            [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+            for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
+        ]
+        for table in re.findall(r"<table>(.*?)</table>", page, re.DOTALL)
+    ]
+
+
+def test_every_setting_has_a_row_on_the_page(large):
+    page = (large / "index.html").read_text(encoding="utf-8")
+    chips = {}
+    for row in rows(large):
+        chips.setdefault((row["sweep"], row["mapping"], row["setting"]), []).append(row)
+    shown = [dict(zip(header, row)) for header, *body in cells(page) for row in body]
+    in_order = sorted(chips.values(), key=lambda own: int(own[0]["setting"]))
+    sweeps = list(dict.fromkeys(own[0]["sweep"] for own in in_order))
+    mappings = list(dict.fromkeys(own[0]["mapping"] for own in in_order))
+    # A page shows one sweep after the other, and in each one mapping after the other.
+    in_order.sort(key=lambda o: (sweeps.index(o[0]["sweep"]), mappings.index(o[0]["mapping"])))
+    assert len(shown) == len(in_order)
+    for row, own in zip(shown, in_order):
+        assert row["mapping"] == own[0]["mapping"]
+        assert row["chips"] == str(len(own))
+        assert row.get("ADC resolution (bits)", own[0]["adc_bits"]) == own[0]["adc_bits"]
+        ratio = np.mean([float(chip["snr_db"]) for chip in own])
+        error = 100 * np.mean([float(chip["relative_rms_error"]) for chip in own])
+        assert float(row["SNR (dB)"].split(" ±")[0]) == pytest.approx(ratio, abs=0.05001)
+        assert float(row["relative RMS error (%)"].split(" ±")[0]) == pytest.approx(
+            error, abs=0.00501
+        )
+        assert ("±" in row["SNR (dB)"]) == (len(own) > 1)
+
+
+def test_the_cards_are_the_base_setting(large):
+    page = (large / "index.html").read_text(encoding="utf-8")
+    base = [row for row in rows(large) if row["sweep"] == "base"]
+    cards = re.findall(r'<div class="card".*?</div>', page, re.DOTALL)
+    assert len(cards) == len(base) == 3
+    for card, row in zip(cards, base):
+        assert f"<h3>{row['mapping']}</h3>" in card
+        assert f"{float(row['snr_db']):.1f} dB" in card
+        error = 100 * float(row["relative_rms_error"])
+        assert f"an error of {error:.2f}\N{NO-BREAK SPACE}%" in card
+
+
+def test_the_page_says_how_to_repeat_it(large):
+    page = (large / "index.html").read_text(encoding="utf-8")
+    setup = yaml.safe_load((large / "setup.yaml").read_text(encoding="utf-8"))
+    text = " ".join(html.unescape(page).split())
+    for words in (setup["command"], setup["started"], setup["workload"], "<dt>Seed</dt><dd>1;"):
+        assert words in text
+    for name, version in setup["versions"].items():
+        assert f"{name} {version}" in text
+    (link,) = re.findall(r'download="[^"]+" href="data:text/csv;base64,([^"]+)"', page)
+    assert base64.b64decode(link) == (large / "results.csv").read_bytes()
+
+
 def test_text_from_the_study_file_is_escaped(large):
     page = (large / "index.html").read_text(encoding="utf-8")
     assert "<script" not in page
@@ -313,5 +375,25 @@ def test_digits_from_end_to_end(tmp_path, capsys):
     assert len(worst) == 3 * 3
     assert np.mean(worst) < digital - 0.05
     page = (out / "index.html").read_text(encoding="utf-8")
-    assert f"{100 * digital:.2f} %" in page
     assert "Wilson" in page
+    means = [digital, *best]
+    cards = re.findall(r'<p class="big">([0-9.]+) % <small>correct</small>', page)
+    assert cards == [f"{100 * mean:.2f}" for mean in means]
+    (interval,) = re.findall("interval ([0-9.]+) to ([0-9.]+)\N{NO-BREAK SPACE}%, over 899", page)
+    assert float(interval[0]) < 100 * digital < float(interval[1])
+
+
+def test_the_page_says_what_each_section_is_about(large):
+    page = " ".join((large / "index.html").read_text(encoding="utf-8").split())
+    study = yaml.safe_load((large / "study.yaml").read_text(encoding="utf-8"))
+    titles = re.findall("<h2>(.*?)</h2>", page)
+    summaries = re.findall("<summary>(.*?)</summary>", page)
+    for sweep in study["sweeps"]:
+        assert html.escape(sweep["title"]) in titles
+        assert html.escape(sweep["title"]) in summaries
+        assert html.escape(sweep["text"]) in page
+    assert len(re.findall(r'<p class="finding">The signal.to.noise ratio', page)) == 2
+    assert "ADC resolution 6 bits, DAC resolution 8 bits, on/off ratio 50." in page
+    settings = len({row["setting"] for row in rows(large)})
+    assert f"{settings} settings, up to 3 chips each" in page
+    assert f"holds {study['calibration_percentile']} % of the currents" in page

@@ -210,11 +210,3 @@ def test_copies_of_convolutions_continue_alike():
     model(x).sum().backward()
     for how in COPIES.values():
         assert continues_alike(model, how(model), x)
-
-
-def test_a_whole_model_can_be_saved(tmp_path):
-    model = from_torch(perceptron(), seeded(**NOISY))
-    model(images())
-    torch.save(model, tmp_path / "model.pt")
-    # The whole module is code: torch asks for trust in the file.
-    assert continues_alike(model, torch.load(tmp_path / "model.pt", weights_only=False))

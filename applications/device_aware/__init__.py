@@ -12,7 +12,9 @@ module            what it does
 `comparison`      START HERE: trained and run digitally, run on chips, trained with the device
 `training`        the training loop, and counting what a network gets right
 `results`         the results folder: shown where it is finished, refused where it is another's
-`tables`          the table on the terminal, and what it says in a sentence
-`figure`          the figure
+`summary`         what the numbers say, in sentences
+`tables`          the table on the terminal
+`figure`          the figures
+`report`          the page
 ================  =============================================================================
 """

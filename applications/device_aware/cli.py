@@ -17,10 +17,11 @@ import simulator
 from applications.command import Parser, finished
 from applications.mvm_study.errors import StudyError
 
-from .figure import draw
 from .images import Images, digits, mnist
+from .report import write_report
 from .results import AWARE, CLEAN, Comparison, Folder, Settings, Setup
-from .tables import finding, table
+from .summary import findings
+from .tables import arrays, table
 
 _LARGEST_ERROR = 10
 _EPOCHS = {"digits": 60, "mnist": 20}
@@ -41,7 +42,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.description = (
         "Train a small network digitally and run it digitally (clean) and on analog chips whose"
         " cells miss their targets (analog); then train it with such a device in the loop and run"
-        " that on chips (device-aware). A table on the terminal, a figure and CSV in a folder."
+        " that on chips (device-aware). A table on the terminal; a page with figures and CSV in a"
+        " folder."
     )
     parser.add_argument(
         "--mnist", type=Path, metavar="FOLDER", help="of idx files, instead of the digits"
@@ -90,12 +92,12 @@ def _run(options: argparse.Namespace, command: str, console: Console) -> None:
     )
     default = "device_aware" if options.mnist is None else "device_aware_mnist"
     folder = Folder(options.out or Path("results") / default, settings)
-    if folder.finished():
-        comparison, setup = folder.read()
-    else:
-        comparison, setup = _computed(folder, images, command)
+    known = folder.finished()
+    comparison, setup = folder.read() if known else _computed(folder, images, command)
+    if not (known and folder.page.exists()):
+        write_report(folder, comparison, setup)
     _show(comparison, setup, settings, console)
-    console.print(f"\nfigure and numbers: {folder.path}", markup=False, soft_wrap=True)
+    console.print(f"\npage with figures: {folder.page}", markup=False, soft_wrap=True)
 
 
 def _computed(folder: Folder, images: Images, command: str) -> tuple[Comparison, Setup]:
@@ -115,7 +117,7 @@ def _computed(folder: Folder, images: Images, command: str) -> tuple[Comparison,
         data=images.description,
         training_seconds={line: round(s, 1) for line, s in comparison.seconds.items()},
     )
-    folder.write(comparison, setup, hardware(folder.settings), draw(comparison))
+    folder.write(comparison, setup, hardware(folder.settings))
     return comparison, setup
 
 
@@ -123,8 +125,7 @@ def _show(comparison: Comparison, setup: Setup, settings: Settings, console: Con
     seconds = comparison.seconds
     lines = (
         setup.data,
-        f"8-bit weights in balanced pairs; a cell misses its conductance by {settings.error:.0%}"
-        " of it (standard deviation)",
+        arrays(settings),
         f"epochs: {settings.epochs}; digital training {seconds[CLEAN]:.0f} s,"
         f" device-aware training {seconds[AWARE]:.0f} s",
     )
@@ -132,7 +133,8 @@ def _show(comparison: Comparison, setup: Setup, settings: Settings, console: Con
         console.print(line, markup=False, soft_wrap=True)
     console.print()
     console.print(table(comparison))
-    console.print(finding(comparison), markup=False, soft_wrap=True)
+    for sentence in findings(comparison, settings):
+        console.print(sentence, markup=False, soft_wrap=True)
     console.print(
         f"Intervals: clean, Wilson over {comparison.images} test images; analog, Student's t over"
         " chips.",

@@ -1,8 +1,9 @@
-"""The figure: accuracy of the three lines, chip by chip, and the losses while training."""
+"""The figures: accuracy of the three lines, chip by chip, and the losses while training."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -11,49 +12,54 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from applications.mvm_study.figures import COLOURS
+from applications.drawing import COLOURS, GREY, STYLE, encoded
 
 from .results import ANALOG, AWARE, CLEAN, LINES, Comparison
 from .tables import RUN, TRAINED
 
-_GREY = "#6b7280"
-_COLOUR = {CLEAN: _GREY, ANALOG: COLOURS[1], AWARE: COLOURS[0]}
+COLOUR = {CLEAN: GREY, ANALOG: COLOURS[1], AWARE: COLOURS[0]}
 _BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-_STYLE: dict[Any, Any] = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e5e7eb",
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
-    "xtick.labelcolor": "#374151",
-    "ytick.labelcolor": "#374151",
-    "legend.frameon": False,
-}
+_STYLE = STYLE | {"axes.axisbelow": True}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for a page as SVG, with the text for those who cannot see it."""
+
+    svg: bytes
+    alt: str
 
 
 def draw(comparison: Comparison) -> bytes:
-    """Return the figure as a PNG."""
+    """Return both figures side by side as a PNG."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10.4, 4.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
         _accuracies(left, comparison)
         _losses(right, comparison)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=160)
-    return buffer.getvalue()
+        return encoded(figure, "png")
+
+
+def pictures(comparison: Comparison) -> tuple[Picture, Picture]:
+    """Return the accuracies and the losses, each for itself."""
+    means = ", ".join(f"{line} {100 * comparison.estimate(line).mean:.2f} %" for line in LINES)
+    return (
+        Picture(_drawn(_accuracies, comparison), f"Test accuracy: {means}"),
+        Picture(_drawn(_losses, comparison), "Loss over epochs of both trainings"),
+    )
+
+
+def _drawn(plot: Callable[[Axes, Comparison], None], comparison: Comparison) -> bytes:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+        plot(figure.add_subplot(), comparison)
+        return encoded(figure, "svg")
 
 
 def _accuracies(axes: Axes, comparison: Comparison) -> None:
     """One column per line: a dot per chip, and beside them the mean with its interval."""
     for place, line in enumerate(LINES):
-        estimate, colour = comparison.estimate(line), _COLOUR[line]
+        estimate, colour = comparison.estimate(line), COLOUR[line]
         values = 100 * np.array(comparison.accuracies(line))
         if line != CLEAN:
             axes.plot(
@@ -71,7 +77,7 @@ def _accuracies(axes: Axes, comparison: Comparison) -> None:
             f"{mean:.1f}", (place + 0.14, mean), xytext=(10, 0), textcoords="offset points",
             va="center", color=colour, weight="bold", bbox=_BEHIND_TEXT,
         )  # fmt: skip
-    axes.axhline(100 * comparison.estimate(CLEAN).mean, color=_GREY, ls="--", lw=1, zorder=0)
+    axes.axhline(100 * comparison.estimate(CLEAN).mean, color=GREY, ls="--", lw=1, zorder=0)
     axes.set_title("Test accuracy")
     axes.set_ylabel("test images correct (%)")
     names = [f"{line}\ntrained {TRAINED[line]}\nrun {RUN[line]}" for line in LINES]
@@ -91,7 +97,7 @@ def _losses(axes: Axes, comparison: Comparison) -> None:
     named = {CLEAN: "digital", AWARE: "device-aware"}
     for line, curve in comparison.curves.items():
         epochs = range(1, len(curve.train) + 1)
-        style: dict[str, Any] = {"color": _COLOUR[line], "lw": 1.8}
+        style: dict[str, Any] = {"color": COLOUR[line], "lw": 1.8}
         if len(curve.train) == 1:
             style["marker"] = "o"
         axes.plot(epochs, curve.train, label=f"{named[line]}, training images", **style)
@@ -104,7 +110,7 @@ def _losses(axes: Axes, comparison: Comparison) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=(1, 2, 5, 10), min_n_ticks=1))
     axes.set_title("Training")
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean cross-entropy")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from applications.mvm_study.errors import StudyError
@@ -19,6 +20,10 @@ from simulator import CrossSimParameters
 
 CLEAN, ANALOG, AWARE = "clean", "analog", "device-aware"
 LINES = (CLEAN, ANALOG, AWARE)
+
+# The same in every training; here, where they are read without PyTorch.
+LEARNING_RATE = 1e-3
+VALIDATION_SHARE = 0.2
 
 _HEADER = ["line", "chip", "correct", "images", "accuracy"]
 _CURVE_HEADER = ["training", "epoch", "train_loss", "validation_loss"]
@@ -83,13 +88,26 @@ class Comparison:
             return share(self.correct[line][0], self.images)
         return mean_over_chips(self.accuracies(line))
 
+    def differences(self, line: str, other: str) -> list[float]:
+        """Return by how much `line` is ahead of `other` on each chip, in shares of the pictures.
+
+        The clean line is the same beside every chip.
+        """
+        counts = np.subtract(self.correct[line], self.correct[other])
+        return [int(count) / self.images for count in counts]
+
 
 class Folder:
-    """The folder of one comparison: settings first, `results.csv` last."""
+    """The folder of one comparison: settings first, numbers with `results.csv` last, a page."""
 
     def __init__(self, path: Path, settings: Settings):
         self.path = path
         self.settings = settings
+
+    @property
+    def page(self) -> Path:
+        """The page that shows the numbers."""
+        return self.path / "index.html"
 
     def finished(self) -> bool:
         """Return whether the folder holds the results of these settings.
@@ -116,13 +134,10 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / "study.yaml", _to_yaml(dataclasses.asdict(self.settings)))
 
-    def write(
-        self, comparison: Comparison, setup: Setup, parameters: CrossSimParameters, png: bytes
-    ) -> None:
-        """Write everything; the results come last, and say that the folder is finished."""
+    def write(self, comparison: Comparison, setup: Setup, parameters: CrossSimParameters) -> None:
+        """Write all numbers; the results come last, and say that the folder is finished."""
         write_whole(self.path / "setup.yaml", _to_yaml(dataclasses.asdict(setup)))
         parameters.to_yaml(self.path / "parameters.yaml")
-        write_whole(self.path / "device_aware.png", png)
         write_whole(self.path / "losses.csv", _csv(_CURVE_HEADER, _curve_rows(comparison)))
         write_whole(self.path / "results.csv", _csv(_HEADER, _rows(comparison)))
 
@@ -137,6 +152,18 @@ class Folder:
         except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, IndexError):
             raise self._refused("holds a damaged comparison") from None
         return comparison, setup
+
+    def configuration(self) -> str:
+        """Return the settings and the parameter tree of the arrays, as they are written.
+
+        Raises :class:`StudyError`, naming ``--out``, where a file is missing.
+        """
+        names = ("study.yaml", "parameters.yaml")
+        try:
+            texts = [(self.path / name).read_text("utf-8") for name in names]
+        except (OSError, UnicodeDecodeError):
+            raise self._refused("holds a damaged comparison") from None
+        return "\n".join(f"# {name}\n{text}" for name, text in zip(names, texts))
 
     def _comparison(self, setup: Setup) -> Comparison:
         rows = _read_csv(self.path / "results.csv", _HEADER)

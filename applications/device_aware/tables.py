@@ -1,4 +1,4 @@
-"""The table on the terminal, and what it says in a sentence."""
+"""The table on the terminal, and words that it shares with the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.table import Table
 
 from applications.mvm_study.statistics import Estimate
 
-from .results import ANALOG, AWARE, CLEAN, LINES, Comparison
+from .results import ANALOG, AWARE, CLEAN, LINES, Comparison, Settings
 
 # Where the network of a line was trained, and where it runs.
 TRAINED = {CLEAN: "digitally", ANALOG: "digitally", AWARE: "with device"}
@@ -27,34 +27,37 @@ def table(comparison: Comparison) -> Table:
         shown.add_column(column, justify="right", no_wrap=True)
     for line in LINES:
         estimate, values = comparison.estimate(line), comparison.accuracies(line)
-        extremes = "" if line == CLEAN else f"{_percent(min(values))}–{_percent(max(values))}"
+        extremes = "" if line == CLEAN else f"{percent(min(values))}–{percent(max(values))}"
         shown.add_row(
-            line, TRAINED[line], RUN[line], _percent(estimate.mean), interval(estimate), extremes
+            line, TRAINED[line], RUN[line], percent(estimate.mean), interval(estimate), extremes
         )
     return shown
 
 
 def interval(estimate: Estimate) -> str:
-    """Return the interval in percent, such as ``97.11–98.40``; empty where there is none.
+    """Return the interval in percent, such as ``97.11–98.40``; empty where there is none."""
+    low, high = bounds(estimate)
+    return f"{low}–{high}" if low else ""
+
+
+def bounds(estimate: Estimate) -> tuple[str, str]:
+    """Return the ends of an accuracy's interval in percent; empty where there is none.
 
     Student's t knows no bounds; an accuracy has none above 100.
     """
     if estimate.low is None or estimate.high is None:
-        return ""
-    return f"{_percent(max(estimate.low, 0.0))}–{_percent(min(estimate.high, 1.0))}"
+        return "", ""
+    return percent(max(estimate.low, 0.0)), percent(min(estimate.high, 1.0))
 
 
-def finding(comparison: Comparison) -> str:
-    """Return in a sentence what the errors cost, and how much of that training wins back."""
-    clean, analog, aware = (100 * comparison.estimate(line).mean for line in LINES)
-    if clean <= analog:
-        return "The chips do as well as the digital network."
-    back = aware - analog
-    effect = f"wins back {back:.2f} of them" if back >= 0 else f"loses another {-back:.2f}"
+def arrays(settings: Settings) -> str:
+    """Return in words what the weights are held by."""
     return (
-        f"The chips cost {clean - analog:.2f} percentage points; training with the device {effect}."
+        "8-bit weights in balanced pairs of cells; a cell misses its conductance by"
+        f" {100 * settings.error:g} % of it (standard deviation)"
     )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share in percent, such as ``97.11``."""
     return f"{100 * share:.2f}"

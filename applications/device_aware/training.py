@@ -12,10 +12,8 @@ from tqdm import tqdm
 
 from adapters.torch import synchronize
 
-from .results import Curve
+from .results import LEARNING_RATE, VALIDATION_SHARE, Curve
 
-LEARNING_RATE = 1e-3
-VALIDATION_SHARE = 0.2
 # Pictures that go through a network at once where no gradient is needed.
 _AT_ONCE = 1000
 

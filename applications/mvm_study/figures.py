@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,40 +12,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from applications.drawing import COLOURS, GREY, STYLE, encoded
+
 from .axes import Axis, axis
 from .config import StudyConfig
 from .settings import GRID
 from .statistics import Estimate
 from .summary import Point, by_mapping, of_sweep
 
-# Okabe and Ito's palette, told apart with any kind of colour vision; markers differ as well.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# One per colour, for those who see none.
 _MARKERS = "osD^vPX"
-_GREY = "#6b7280"
 _SHARES = (0, 20, 40, 60, 80, 90, 95, 97, 98, 99, 100)
 _FINE_SHARES = (90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100)
-
-_STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": "#111827",
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "grid.color": "#e5e7eb",
-    "grid.linewidth": 0.8,
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
-    "xtick.labelcolor": "#374151",
-    "ytick.labelcolor": "#374151",
-    "legend.frameon": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "ohmcore",
-}
 
 
 @dataclass(frozen=True)
@@ -58,11 +34,6 @@ class Picture:
     png: bytes
     svg: bytes
     alt: str
-
-    @property
-    def data_uri(self) -> str:
-        """The SVG for embedding in a page."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
 
 
 def sweep_pictures(
@@ -89,11 +60,11 @@ def grid_pictures(config: StudyConfig, points: Sequence[Point]) -> list[Picture]
 
 
 def _snr_picture(name: str, key: str, points: Sequence[Point]) -> Picture:
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _new_figure("Error of the matrix product", "signal-to-noise ratio (dB)")
         _lines(axes, key, [(p, p.snr_db) for p in points])
         right = axes.secondary_yaxis("right", functions=(_to_percent, _to_decibel))
-        right.set_ylabel("relative RMS error (%)", color=_GREY)
+        right.set_ylabel("relative RMS error (%)", color=GREY)
         right.set_yticks(_percent_ticks(axes))
         right.yaxis.set_minor_locator(NullLocator())
         right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -105,11 +76,11 @@ def _snr_picture(name: str, key: str, points: Sequence[Point]) -> Picture:
 
 
 def _accuracy_picture(name: str, key: str, points: Sequence[Point], digital: Estimate) -> Picture:
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _new_figure("Accuracy of the classifier", "test images correct (%)")
         if digital.low is not None and digital.high is not None:
-            axes.axhspan(100 * digital.low, 100 * digital.high, color=_GREY, alpha=0.15, lw=0)
-        axes.axhline(100 * digital.mean, color=_GREY, ls="--", lw=1.2, label="digital")
+            axes.axhspan(100 * digital.low, 100 * digital.high, color=GREY, alpha=0.15, lw=0)
+        axes.axhline(100 * digital.mean, color=GREY, ls="--", lw=1.2, label="digital")
         _lines(axes, key, [(p, p.accuracy) for p in points if p.accuracy], scale=100)
         _stretch_towards_100(axes)
         _label_x(axes, key, points)
@@ -196,7 +167,7 @@ def _map_picture(
         values = point.setting.point
         table[rows.index(values[row_key]), columns.index(values[column_key])] = _shade(point)
     what = "SNR (dB)" if points[0].accuracy is None else "accuracy (%)"
-    with mpl.rc_context(_STYLE | {"axes.grid": False}):
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure, axes = _new_figure(f"{mapping}: {what}", axis(row_key).title)
         low, high = limits
         axes.imshow(table, cmap="cividis", aspect="auto", origin="lower", vmin=low, vmax=high)
@@ -222,13 +193,7 @@ def _new_figure(title: str, label: str) -> tuple[Figure, Axes]:
 
 
 def _picture(name: str, figure: Figure, alt: str) -> Picture:
-    content = {}
-    for kind in ("png", "svg"):
-        buffer = io.BytesIO()
-        metadata = {"Date": None} if kind == "svg" else None
-        figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
-        content[kind] = buffer.getvalue()
-    return Picture(name, content["png"], content["svg"], alt)
+    return Picture(name, encoded(figure, "png"), encoded(figure, "svg"), alt)
 
 
 def _to_percent(decibel: Any) -> Any:

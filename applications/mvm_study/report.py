@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined
 
+from applications.drawing import COLOURS, GREY
+from applications.page import render
 from simulator import CrossSimParameters
 
 from .axes import axis, parameter_updates
 from .config import StudyConfig, Values
-from .figures import COLOURS, Picture, grid_pictures, sweep_pictures
+from .figures import Picture, grid_pictures, sweep_pictures
 from .settings import BASE, GRID
 from .statistics import Estimate, share
 from .store import Setup, Store, write_whole
@@ -28,6 +25,12 @@ _MEANINGS = {
     "BALANCED": "two cells per weight, one for each sign, whose currents are subtracted",
     "OFFSET": "one cell per weight; zero is a middle conductance, subtracted digitally",
     "BITSLICED": "the bits of a weight over {slices} slices, each with its own ADC conversion",
+}
+_COLUMNS = {
+    "error": "relative RMS error (%)",
+    "snr": "SNR (dB)",
+    "accuracy": "accuracy (%)",
+    "chips": "chips",
 }
 
 
@@ -58,7 +61,7 @@ def write_report(store: Store, points: Sequence[Point], setup: Setup) -> None:
         title = sweep_titles(store.config)[GRID]
         sections.append(Section(GRID, title, "", [(m, caption) for m in maps], ""))
     page = _render(store, points, setup, sections, digital)
-    write_whole(store.folder / "index.html", page.encode())
+    write_whole(store.folder / "index.html", page)
 
 
 def digital_accuracy(setup: Setup) -> Estimate | None:
@@ -109,39 +112,28 @@ def _render(
     setup: Setup,
     sections: list[Section],
     digital: Estimate | None,
-) -> str:
-    source = resources.files(__package__).joinpath("index.html.j2").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["unbroken"] = _unbroken
-    return environment.from_string(source).render(
+) -> bytes:
+    return render(
+        "mvm_study/index.html.j2",
         config=store.config,
         setup=setup,
+        seed=store.config.seed,
         digital=digital,
-        base=_rows(of_sweep(points, BASE)),
+        base=[_cells(point) for point in of_sweep(points, BASE)],
         base_words=_in_words(store.config.base),
         meanings=_meanings(store.config),
         colours=dict(zip(store.config.mappings, itertools.cycle(COLOURS))),
+        grey=GREY,
         sections=sections,
         tables=[
-            (title, [axis(key).title for key in of_sweep(points, name)[0].setting.point],
-             _rows(of_sweep(points, name)))
+            (title, *_table(of_sweep(points, name), digital is not None))
             for name, title in sweep_titles(store.config).items()
         ],
         chips=max(point.setting.chips for point in points),
         settings=len(points),
         configuration=yaml.safe_dump(store.config.as_dict(), sort_keys=False, width=90),
-        csv=base64.b64encode(store.results.read_bytes()).decode(),
-        percent=percent,
-    )  # fmt: skip
-
-
-def _unbroken(text: str) -> str:
-    """Return `text` with numbers kept beside their unit, and words in one piece, at line ends."""
-    for unit in ("%", "dB", "bits"):
-        text = re.sub(rf"(?<=\d) {unit}", f"\N{NO-BREAK SPACE}{unit}", text)
-    return re.sub(r"(?<=\w)-(?=\w)", "\N{NON-BREAKING HYPHEN}", text)
+        csv=store.results.read_bytes(),
+    )
 
 
 def _in_words(values: Values) -> list[tuple[str, str, bool]]:
@@ -164,18 +156,28 @@ def _meanings(config: StudyConfig) -> dict[str, str]:
     return meanings
 
 
-def _rows(points: Sequence[Point]) -> list[dict[str, Any]]:
-    """Return the rows of a table, as text, one mapping after the other."""
-    return [
-        {
-            "mapping": mapping,
-            "values": [axis(key).show(v) for key, v in point.setting.point.items()],
-            "error": percent(point.relative_rms_error),
-            "snr": decibel(point.snr_db),
-            "accuracy": percent(point.accuracy),
-            "chips": point.setting.chips,
-            "first": point is own[0],
-        }
-        for mapping, own in by_mapping(points).items()
-        for point in own
-    ]
+def _table(
+    points: Sequence[Point], with_accuracy: bool
+) -> tuple[list[str], list[tuple[bool, list[str]]]]:
+    """Return the columns and rows of a table, one mapping after the other, a line between them."""
+    shown = ["error", "snr", "accuracy", "chips"] if with_accuracy else ["error", "snr", "chips"]
+    axes = [axis(key) for key in points[0].setting.point]
+    columns = ["mapping", *(a.title for a in axes), *(_COLUMNS[name] for name in shown)]
+    rows = []
+    for mapping, own in by_mapping(points).items():
+        for point in own:
+            values = [a.show(v) for a, v in zip(axes, point.setting.point.values())]
+            cells = _cells(point)
+            rows.append((point is own[0], [mapping, *values, *(cells[name] for name in shown)]))
+    return columns, rows
+
+
+def _cells(point: Point) -> dict[str, str]:
+    """Return what came out of one setting, as text."""
+    return {
+        "mapping": point.setting.mapping,
+        "error": percent(point.relative_rms_error),
+        "snr": decibel(point.snr_db),
+        "accuracy": percent(point.accuracy),
+        "chips": str(point.setting.chips),
+    }
