@@ -200,7 +200,7 @@ class Arrays:
     def one_matrix(self, dtype: Any) -> Any:
         """The matrix that ``A @ x`` is, where nothing else is left of the path; else None."""
         path = self.stacks[0].path(False)
-        if len(self.stacks) > 1 or not path.is_one_matrix or path.draws:
+        if len(self.stacks) > 1 or not path.is_one_matrix or path.draws or path.is_waiting:
             return None
         return path.merged_matrix(dtype)[0]
 

@@ -70,6 +70,8 @@ class Plan:
 
     ``linear``: nothing between the DAC and the result rounds, so the core is one matrix.
     ``phases``: the array is driven digit by digit because each digit is converted.
+    ``unrolled``: every vector is solved on its own, because it meets cells of its own or because
+    currents of several inputs do not add up.
     ``noise``: None, "per_output" or "per_device".
     ``noise_point``: where read noise of an output is drawn when its array is merged: at the first
     nonlinear stage, "converter" or "output".
@@ -77,6 +79,7 @@ class Plan:
 
     linear: bool
     phases: bool
+    unrolled: bool
     noise: str | None
     noise_point: Literal["converter", "output"]
 
@@ -87,9 +90,11 @@ def make_plan(hardware: Hardware, line: Line, direction: Direction) -> Plan:
     ideal_adc = line.adc.is_ideal and not hardware.record
     noise = _noise_sampling(hardware, direction.inputs)
     unit_noise = noise is not None and direction.has_unit
+    unrolled = noise == "per_device" or hardware.solves_each_input
     return Plan(
-        linear=ideal_adc and not unit_noise and noise != "per_device" and line.digits_exact,
+        linear=ideal_adc and not unit_noise and not unrolled and line.digits_exact,
         phases=line.digits is not None and line.adc_per_digit and not ideal_adc,
+        unrolled=unrolled,
         noise=noise,
         # A unit column's noise is common to all outputs, so it must be drawn before it is
         # subtracted from them.
@@ -101,7 +106,7 @@ def _noise_sampling(hardware: Hardware, inputs: Axis) -> str | None:
     """How read noise is drawn: cell by cell, or from the exact moments of each output."""
     if hardware.noise is None:
         return None
-    if not hardware.read.has_moments("read"):
+    if not hardware.read.has_moments("read") or not hardware.ideal_wires:
         return "per_device"
     if hardware.noise != "auto":
         return hardware.noise

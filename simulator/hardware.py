@@ -14,9 +14,9 @@ import numpy as np
 
 from simulator import registry
 from simulator.backend import Backend
-from simulator.circuits import Circuit, IdealCircuit
+from simulator.circuits import Circuit
 from simulator.converters import ADC, DAC, ConverterRange
-from simulator.devices import Cell, Device, IdealDevice
+from simulator.devices import Cell, CellLaw, Device, IdealDevice
 from simulator.errors import ModelError, ParameterError, warn_user
 from simulator.mapping import (
     CellLevels,
@@ -38,6 +38,7 @@ from simulator.parameters.core_parameters import (
     OffsetCoreStyle,
 )
 from simulator.parameters.xbar_parameters import ADCRangeLimits
+from simulator.wiring import build_circuit, wired_slices
 
 UNIT_TOLERANCE = 1e-9
 
@@ -120,6 +121,7 @@ class Hardware:
     programming: Device
     read: Device
     circuit: Circuit
+    wired_slices: tuple[bool, ...]
     mvm: Line
     vmm: Line
     pair_in_array: bool
@@ -129,6 +131,16 @@ class Hardware:
     folding: bool
     record: bool
     memory_limit: int
+
+    @property
+    def ideal_wires(self) -> bool:
+        """True where every current is a conductance times a voltage."""
+        return self.circuit.is_ideal or (self.circuit.is_linear and not any(self.wired_slices))
+
+    @property
+    def solves_each_input(self) -> bool:
+        """True where the network has no effective conductances, or they are not wanted."""
+        return not self.ideal_wires and self.circuit.solves_each_input
 
 
 def snapshots(params: Any) -> list[CrossSimParameters]:
@@ -157,24 +169,35 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
     paired = len(code.cells.merge) == 2
     shared_line = paired and bool(params.core.balanced.interleaved_posneg)
     pair_in_array = paired and params.core.balanced.subtract_current_in_xbar
-    read = _device_model(device.read_noise, "xbar.device.read_noise", "read")
-    for effect in ("drift_error", "nonlinear_IV"):
-        _refuse_missing_effect(getattr(device, effect), f"xbar.device.{effect}")
+    _refuse_missing_effect(device.drift_error, "xbar.device.drift_error")
+    cell = _cell(device)
+    nonlinear = _device_model(device.nonlinear_IV, "xbar.device.nonlinear_IV", "current", cell)
+    law = None if nonlinear.is_ideal else CellLaw(nonlinear, cell)
+    circuit = build_circuit(params, shared_line, law)
+    wired = wired_slices(params, len(code.merge))
+    read = _device_model(device.read_noise, "xbar.device.read_noise", "read", cell)
+    sampling = params.simulation.read_noise_sampling
+    if sampling == "per_output" and not read.is_ideal and not circuit.is_ideal:
+        raise ParameterError(
+            "simulation.read_noise_sampling is 'per_output', but with wire resistance or nonlinear "
+            "cells the noise of an output is no sum over its cells; choose 'auto' or 'per_device'"
+        )
     return Hardware(
         style=params.core.style,
         code=code,
-        cell=_cell(device),
+        cell=cell,
         programming=_device_model(
-            device.programming_error, "xbar.device.programming_error", "programming"
+            device.programming_error, "xbar.device.programming_error", "programming", cell
         ),
         read=read,
-        circuit=_circuit(params, shared_line),
+        circuit=circuit,
+        wired_slices=wired,
         mvm=_line(params, "mvm", code, pair_in_array),
         vmm=_line(params, "vmm", code, pair_in_array),
         pair_in_array=pair_in_array,
         shared_line=shared_line,
         column_limit=params.xbar.array.Icol_max,
-        noise=None if read.is_ideal else params.simulation.read_noise_sampling,
+        noise=None if read.is_ideal else sampling,
         folding=not (params.simulation.disable_fast_balanced
                      or params.simulation.disable_fast_matmul),
         record=params.simulation.analytics.profile_adc_inputs,
@@ -227,12 +250,13 @@ def _model(kind: str, node: Any, path: str) -> Any:
         raise type(error)(f"{path}: {error}") from None
 
 
-def _device_model(node: Any, path: str, effect: Any) -> Device:
+def _device_model(node: Any, path: str, effect: Any, cell: Cell) -> Device:
     if not node.enable:
         return IdealDevice()
     model = _model("device", node, path)
     if not model.models(effect):
         raise ModelError(f"{path}.model: {node.model!r} does not describe {effect} of a cell")
+    model.check_cell(cell)
     return model
 
 
@@ -247,26 +271,6 @@ def _refuse_missing_effect(node: Any, path: str) -> None:
         raise ModelError(
             f"{path}.model: {node.model!r} does not describe this effect{registry_answer}"
         )
-
-
-def _circuit(params: CrossSimParameters, interleaved: bool) -> Circuit:
-    parasitics = params.xbar.array.parasitics
-    wires = (
-        parasitics.Rp_row, parasitics.Rp_col,
-        parasitics.Rp_row_terminal, parasitics.Rp_col_terminal,
-    )  # fmt: skip
-    if not parasitics.enable or not any(wires):
-        return IdealCircuit()
-    name = (
-        ("Interleaved" if interleaved else "Noninterleaved")
-        + ("InputSource" if parasitics.current_from_input else "SeparateSource")
-        + "Circuit"
-    )
-    try:
-        cls: Any = registry.resolve("circuit", name)
-    except ModelError as error:
-        raise ModelError(f"xbar.array.parasitics.enable is True: {error}") from None
-    return cls(*wires)
 
 
 def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array: bool) -> Line:

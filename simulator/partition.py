@@ -164,6 +164,20 @@ class Grid:
             return blocks.transpose(2, 4, 0, 1, 3, 5)
         return self._scatter_ragged(cells, unit, backend)
 
+    def gather(self, tiles: Any, has_unit: bool, backend: Backend) -> tuple[Any, Any]:
+        """Cells and unit columns (None without) of a stack of tiles; inverts ``scatter``."""
+        shift = int(has_unit)
+        row_part, row_place = (
+            backend.asarray(a)[:, None] for a in (self.rows.part, self.rows.place)
+        )
+        col_part, col_place = (backend.asarray(a) for a in (self.cols.part, self.cols.place))
+        cells = tiles[row_part, col_part, :, :, row_place + shift, col_place]
+        if not has_unit:
+            return cells.transpose(2, 3, 0, 1), None
+        parts = backend.asarray(np.arange(len(self.rows.sizes)))[:, None]
+        unit = tiles[parts, col_part, :, :, 0, col_place]
+        return cells.transpose(2, 3, 0, 1), unit.transpose(2, 3, 0, 1)
+
     def _scatter_ragged(self, cells: Any, unit: Any, backend: Backend) -> Any:
         xp, shift = backend.xp, 0 if unit is None else 1
         parts = (len(self.rows.sizes), len(self.cols.sizes))

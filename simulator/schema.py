@@ -24,9 +24,9 @@ class Spec:
     """What values a parameter may take.
 
     `type` is bool, int, float, str, an IntEnum class, ``"array"`` (a [min, max] pair, a list of
-    such pairs, or empty) or ``list[int]``. `low` and `high` bound numbers, or every entry of a
-    list; without a bound any finite number is allowed, and infinity only where it is a bound
-    itself. `choices` lists the allowed values; `optional` admits None.
+    such pairs, or empty), ``list[int]`` or ``list[bool]``. `low` and `high` bound numbers, or
+    every entry of a list; without a bound any finite number is allowed, and infinity only where it
+    is a bound itself. `choices` lists the allowed values; `optional` admits None.
     """
 
     type: Any = float
@@ -69,7 +69,7 @@ class Spec:
     @property
     def mutable(self) -> bool:
         """Whether values of this type can be changed in place, so that copies are needed."""
-        return self.type == "array" or self.type == list[int]
+        return self.type in ("array", list[int], list[bool])
 
     def copy_value(self, value: Any) -> Any:
         """Return a copy of a checked value that shares nothing mutable with it."""
@@ -93,6 +93,8 @@ class Spec:
         entries = [["a", "b"], [math.nan, 1.0], [None, 1], "banana", 3.0, [[1.0, 2.0], [3.0]]]
         if self.type == "array":
             return wrong + entries + [[1.0], [1.0, 2.0, 3.0], [0.0, math.inf], [True, False]]
+        if self.type == list[bool]:
+            return wrong + entries + [[2], [None]]
         return wrong + entries + [[1.5], [True]] + [[x] for x in self._outside()]
 
     def _wrong_numbers(self) -> list[Any]:
@@ -141,6 +143,8 @@ class Spec:
             return "one of " + ", ".join(f"{m.name} ({m.value})" for m in self.type)
         if self.type == list[int]:
             return "a list of integers"
+        if self.type == list[bool]:
+            return "a list of True and False"
         return {
             bool: "True or False",
             int: "an integer",
@@ -220,6 +224,8 @@ def _coercer(kind: Any) -> Callable[[Any], Any]:
     """Return the function that turns a value into `kind`, or raises TypeError or ValueError."""
     if kind == list[int]:
         return _to_integers
+    if kind == list[bool]:
+        return _to_switches
     if kind in _COERCERS:
         return _COERCERS[kind]
     if _is_enum(kind):
@@ -296,6 +302,12 @@ def _to_ranges(value: Any) -> Any:
         array.flags.writeable = False
         return array
     return array.tolist()
+
+
+def _to_switches(value: Any) -> list[bool]:
+    if isinstance(value, (str, bytes, dict)):
+        raise TypeError
+    return [_to_bool(entry) for entry in value]
 
 
 def _to_integers(value: Any) -> list[int]:

@@ -19,6 +19,7 @@ from simulator.errors import InputError, ModelError, require_shape
 from simulator.fold import Direction, Operand, Plan, make_plan, merge_noise, output_side
 from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
+from simulator.network import TileNetwork
 from simulator.partition import Grid, clip_range
 from simulator.recorder import Recorder
 from simulator.tile import SignalPath
@@ -53,6 +54,7 @@ class TileStack:
 
     def __post_init__(self) -> None:
         self._paths: dict[bool, SignalPath] = {}
+        self._effective: dict[bool, Any] = {}
         self._plans: dict[bool, tuple[Direction, Plan]] = {}
         slices = len(self.hardware.code.merge)
         self.recorders = {
@@ -120,7 +122,7 @@ class TileStack:
     def store(self, state: State, scaling: WeightScaling) -> None:
         """Make ``state`` the programmed one; drops everything derived from the one before."""
         self.state, self.scaling = state, scaling
-        self._paths = {}
+        self._paths, self._effective = {}, {}
 
     def _row_names(self, rows: range) -> Any:
         return self.backend.xp.asarray(np.asarray(rows) + self.grid.rows.start)
@@ -195,7 +197,7 @@ class TileStack:
         self.store(replace(self.held, cells=cells), self.scaling)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_paths": {}}
+        return {**self.__dict__, "_paths": {}, "_effective": {}}
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -227,20 +229,38 @@ class TileStack:
             direction=direction,
             streams=self.streams,
             weight_limit=self.scaling.limit,
+            network=self._network(transposed),
+            tiles=lambda: self._tiles(self.held),
+            is_solved=lambda: transposed in self._effective,
             operand=lambda: self._operand(transposed, with_noise=plan.noise == "per_output"),
             largest_cell=lambda: float(self.held.cells.max()),
             matrix=lambda: self._matrix(transposed, with_noise=plan.noise == "per_output"),
-            resample=lambda vector, phase: self._resampled(transposed, vector, phase),
+            resample=self._resampled,
             recorder=self.recorders.get(transposed),
         )
 
+    def _network(self, transposed: bool) -> TileNetwork:
+        hardware = self.hardware
+        return TileNetwork(
+            hardware.circuit, self.backend, self.grid, hardware.code.unit_column, transposed,
+            hardware.wired_slices,
+        )  # fmt: skip
+
     def _tiles(self, state: State) -> Any:
-        tiles = self.grid.scatter(state.cells, state.unit, self.backend)
-        return self.hardware.circuit.effective(tiles)
+        return self.grid.scatter(state.cells, state.unit, self.backend)
+
+    def _effective_tiles(self, transposed: bool) -> Any:
+        """Effective conductances of the programmed cells, kept until they change."""
+        network = self._network(transposed)
+        if network.is_ideal:
+            return self._tiles(self.held)
+        if transposed not in self._effective:
+            self._effective[transposed] = network.effective(self._tiles(self.held))
+        return self._effective[transposed]
 
     def _operand(self, transposed: bool, with_noise: bool) -> Operand:
         if not with_noise:
-            operand = Operand(self._tiles(self.held))
+            operand = Operand(self._effective_tiles(transposed))
         else:
             mean, variance = self._read_moments()
             operand = Operand(self._tiles(mean), self._tiles(variance))
@@ -254,6 +274,9 @@ class TileStack:
         assert self.scaling is not None
         code, xp = self.hardware.code, self.backend.xp
         mean, variance = self.held, None
+        if not self.hardware.ideal_wires and self.hardware.circuit.is_linear:
+            tiles = self._effective_tiles(transposed)
+            mean = State(*self.grid.gather(tiles, code.unit_column, self.backend))
         if with_noise:
             mean, spread = self._read_moments()
             merged = merge_noise(code, spread.cells, self.backend)
@@ -288,8 +311,8 @@ class TileStack:
         mean, variance = clipped(mean, sigma, cell.low, cell.high)
         return mean / cell.Gmax, variance / cell.Gmax**2
 
-    def _resampled(self, transposed: bool, vector: int, phase: int) -> Operand:
-        """Cells as one vector sees them in one phase, every one drawn."""
+    def _resampled(self, vector: int, phase: int) -> Any:
+        """Tiles as one vector sees them in one phase, every cell drawn."""
         state, cols = self.held, self.grid.cols
         columns = range(cols.start, cols.start + cols.length)
         rows = self._row_names(range(self.grid.rows.length))
@@ -299,8 +322,7 @@ class TileStack:
             parts = self.backend.xp.arange(state.unit.shape[2])
             names = UNIT_ROW + self.grid.rows.start + parts
             unit = self._noisy(state.unit, names, columns, vector, phase)
-        operand = Operand(self._tiles(State(cells, unit)))
-        return output_side(operand, self.hardware.code.unit_column, transposed)
+        return self._tiles(State(cells, unit))
 
     def _noisy(self, cells: Any, rows: Any, cols: range, vector: int, phase: int) -> Any:
         model, cell = self.hardware.read, self.hardware.cell

@@ -32,6 +32,7 @@ from simulator.errors import require_shape
 from simulator.fold import Direction, Operand, Plan
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
+from simulator.network import TileNetwork
 from simulator.products import Call, MatrixProduct, Product
 from simulator.readout import Readout
 from simulator.recorder import Recorder
@@ -40,6 +41,8 @@ from simulator.recorder import Recorder
 NOISE_REACH = 10.0
 # Temporary bytes for each random number.
 DRAW_BYTES = 32
+# Arrays of cell voltages or currents that solving a network needs.
+SOLVER_COPIES = 10
 Times = Callable[[Any, Any], Any]
 
 
@@ -47,9 +50,11 @@ Times = Callable[[Any, Any], Any]
 class SignalPath:
     """One direction of a stack of programmed tiles, ready to multiply.
 
-    ``operand`` holds the conductances of every cell as seen from this direction; ``matrix`` and
-    ``matrix_variance`` the whole path merged into one matrix of weights, where the plan is linear.
-    ``resample`` draws a fresh operand for one vector and one phase (noise per device).
+    ``tiles`` are the programmed cells, ``network`` tells what currents they draw, and ``resample``
+    draws fresh tiles for one vector and one phase (noise per device). ``operand`` holds the
+    effective conductances of every cell as seen from this direction; ``matrix`` the whole path
+    merged into one matrix of weights and their variances, where the plan is linear; ``is_solved``
+    tells whether the effective conductances are at hand.
     """
 
     backend: Backend
@@ -59,10 +64,13 @@ class SignalPath:
     direction: Direction
     streams: Callable[[Purpose], Stream]
     weight_limit: float
+    network: TileNetwork
+    tiles: Callable[[], Any]
+    is_solved: Callable[[], bool]
     operand: Callable[[], Operand]
     matrix: Callable[[], tuple[Any, Any]]
     largest_cell: Callable[[], float]
-    resample: Callable[[int, int], Operand]
+    resample: Callable[[int, int], Any]
     recorder: Recorder | None = None
 
     def multiply(
@@ -104,7 +112,8 @@ class SignalPath:
 
     def _multiply(self, inputs: Any, scaling: InputScaling, call: Call) -> Any:
         """``multiply`` for as many vectors as fit into memory."""
-        if self._is_scale_free:
+        unrolled = self.plan.unrolled or self._should_wait(call.vectors.size)
+        if self._is_scale_free and not unrolled:
             limited = self._can_reach_limit(inputs, call, scaling.gain)
 
             def clipped(part: Any, call: Call) -> Any:
@@ -117,8 +126,8 @@ class SignalPath:
             limits = self.line.dac_limits(scaling)
             converted = self.line.dac.convert(volts, *limits, self.backend.kernels)
             volts = require_shape(self.line.dac, converted, volts.shape)
-        if self.plan.noise == "per_device":
-            return self._times_drawn_weights(volts, call)
+        if unrolled:
+            return self._times_unrolled(volts, call)
         free, clip = self._times_weights_unlimited, self._times_weights_limited
         return self._apart(self._can_reach_limit(volts, call), free, clip, volts, call)
 
@@ -133,11 +142,30 @@ class SignalPath:
             out[:, mask] = times(*call.part(inputs, mask))
         return out
 
-    def _times_drawn_weights(self, volts: Any, call: Call) -> Any:
-        """Noise per device: every vector meets its own cells, so vectors are unrolled."""
+    def _should_wait(self, vectors: int) -> bool:
+        """Whether the effective conductances are not worth their price yet.
+
+        They are bought when the vectors so far would have cost as much one by one.
+        """
+        if self.network.is_ideal or self.is_solved():
+            return False
+        self._served["vectors"] += vectors * len(self._phase_weights)
+        return self.network.prefers_currents(self.tiles(), self._served["vectors"])
+
+    @cached_property
+    def _served(self) -> dict[str, int]:
+        return {"vectors": 0}
+
+    @property
+    def is_waiting(self) -> bool:
+        """True where the merged matrix is not at hand and vectors are solved one by one."""
+        return not self.network.is_ideal and not self.is_solved()
+
+    def _times_unrolled(self, volts: Any, call: Call) -> Any:
+        """Every vector is solved on its own: it meets its own cells, or switches them."""
         dense = call.product.unrolled(volts)
         flat = Call(call.vectors.reshape(-1), self.matrix_product, call.gain)
-        currents = self._merge_analog(self._limit(self._currents_per_device(dense, flat.vectors)))
+        currents = self._merge_analog(self._limit(self._currents_one_by_one(dense, flat.vectors)))
         out = self._readout.results(currents, dense, flat)
         return out.reshape(-1, *call.vectors.shape)
 
@@ -271,19 +299,20 @@ class SignalPath:
         operand = self._cells
         return operand.merge_pairs() if self.hardware.pair_in_array else operand
 
-    def _currents_per_device(self, volts: Any, vectors: Any) -> Currents:
-        """Currents with every cell drawn anew for every vector and phase."""
-        phases = self._phases(volts)
-        columns = []
-        for vector, phase_volts in zip(vectors, phases.transpose(2, 0, 1), strict=True):
-            column = []
-            for phase, drive in enumerate(phase_volts):
-                operand = self.resample(int(vector), phase)
-                conductances, _ = operand.flat(volts.dtype)
-                one = drive[None, :, None], operand, self.matrix_product
-                column.append(self._line_currents(conductances, *one))
-            columns.append(self.backend.xp.concatenate(column))
-        currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
+    def _currents_one_by_one(self, volts: Any, vectors: Any) -> Currents:
+        """Currents of every vector and phase, with cells drawn anew where their noise is."""
+        phases, network = self._phases(volts), self.network
+        if self.plan.noise == "per_device":
+            columns = []
+            for vector, phase_volts in zip(vectors, phases.transpose(2, 0, 1), strict=True):
+                column = [
+                    network.currents(self.resample(int(vector), phase), drive[None, :, None])
+                    for phase, drive in enumerate(phase_volts)
+                ]
+                columns.append(self.backend.xp.concatenate(column))
+            currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
+        else:
+            currents = Currents(network.currents(self.tiles(), phases))
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
     # -- the column limit --------------------------------------------------------------------
@@ -344,6 +373,9 @@ class SignalPath:
         per_vector = (
             copies * itemsize * (lines + direction.inputs.length * len(self._phase_weights))
         )
+        if self.plan.unrolled or self.is_waiting:
+            cells = direction.lines.size * direction.inputs.length * hardware.code.merge.size
+            per_vector += SOLVER_COPIES * 8 * cells * len(self._phase_weights)
         if self.draws:
             # Numbers are drawn in float64, with the words they are made of.
             per_vector += DRAW_BYTES * lines

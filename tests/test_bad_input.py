@@ -241,8 +241,20 @@ IMPOSSIBLE = {
     "an inverted on/off ratio": (
         {"xbar.device.Rmin": 1e4, "xbar.device.Rmax": 1e3}, "Rmin.*Rmax"
     ),
-    "wires without a solver": (
-        {"xbar.array.parasitics.enable": True, "xbar.array.parasitics.Rp_row": 1.0}, "parasitics"
+    "wires of too few slices": (
+        {"core.style": "BITSLICED", "core.weight_bits": 8,
+         "xbar.array.parasitics.disable_slices": [True]},
+        "disable_slices",
+    ),
+    "a cubic cell beyond its range": (
+        {"xbar.device.nonlinear_IV.enable": True, "xbar.device.Vread": 2.5,
+         "xbar.device.nonlinear_IV.model": "CubicDevice"}, "Vread",
+    ),
+    "noise per output of coupled cells": (
+        {"xbar.array.parasitics.enable": True, "xbar.array.parasitics.Rp_row": 1.0,
+         "xbar.device.read_noise.enable": True, "xbar.device.read_noise.magnitude": 0.1,
+         "xbar.device.read_noise.model": "NormalProportionalDevice",
+         "simulation.read_noise_sampling": "per_output"}, "read_noise_sampling",
     ),
 }  # fmt: skip
 

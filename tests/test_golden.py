@@ -18,14 +18,19 @@ from simulator import AnalogCore, CrossSimParameters
 
 FOLDER = Path(__file__).parent / "golden"
 CASES = json.loads((FOLDER / "cases.json").read_text())
+# Solved to 1e-11 there.
+WIRES = json.loads((FOLDER / "wires.json").read_text())
 # There, cells of balanced pairs are rounded to single precision: 6e-8 of the largest weight.
 TOLERANCE = 1e-6
 
 
 @cache
 def arrays():
-    with np.load(FOLDER / "arrays.npz") as archive:
-        return dict(archive)
+    found = {}
+    for name in ("arrays.npz", "wires.npz"):
+        with np.load(FOLDER / name) as archive:
+            found.update(archive)
+    return found
 
 
 def values(case):
@@ -57,6 +62,7 @@ def test_every_kind_of_case_is_there():
     kinds = {case["kind"] for case in CASES}
     assert kinds == {"plain", "tiled", "complex"}
     assert len(CASES) == 244
+    assert len(WIRES) == 62
 
 
 @pytest.mark.parametrize("unfolded", [False, True], ids=["folded", "unfolded"])
@@ -65,6 +71,18 @@ def test_engine_agrees(case, unfolded):
     a, x, y, w = values(case)
     params = parameters(case)
     params.simulation.disable_fast_balanced = unfolded
+    with quietly():
+        core = AnalogCore(a, params)
+    assert_agrees(core.get_matrix(), w)
+    assert_agrees(x @ core if transposed(case) else core @ x, y)
+
+
+@pytest.mark.parametrize("solver", ["auto", "effective", "iterative", "nodal"])
+@pytest.mark.parametrize("case", WIRES, ids=case_id)
+def test_wires_agree(case, solver):
+    a, x, y, w = values(case)
+    params = parameters(case)
+    params.simulation.parasitics_solver = solver
     with quietly():
         core = AnalogCore(a, params)
     assert_agrees(core.get_matrix(), w)

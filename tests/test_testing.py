@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from simulator import registry
-from simulator.circuits import Circuit
+from simulator.circuits import Circuit, Wires
 from simulator.converters import ADC
-from simulator.devices import Device, Draw
+from simulator.devices import Cell, CellLaw, CubicDevice, Device, Draw
 from simulator.mapping import (
     CellLevels,
     OneSidedPair,
@@ -36,6 +36,13 @@ DEVICES = ["IdealDevice"] + [
 ]
 
 
+WIRED = [
+    f"{style}{source}SourceCircuit"
+    for style in ("Interleaved", "Noninterleaved")
+    for source in ("Input", "Separate")
+]
+
+
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch):
     """Models defined in a test are forgotten after it."""
@@ -49,10 +56,10 @@ def shipped(kind):
 
 
 def test_every_shipped_model_is_checked_here():
-    assert shipped("device") == set(DEVICES)
+    assert shipped("device") == {*DEVICES, "CubicDevice"}
     assert shipped("adc") == {"IdealADC", "QuantizerADC", "SignMagnitudeADC"}
     assert shipped("dac") == {"IdealDAC", "QuantizerDAC", "SignMagnitudeDAC"}
-    assert shipped("circuit") == {"IdealCircuit"}
+    assert shipped("circuit") == {"IdealCircuit", "UncoupledNonlinearCircuit", *WIRED}
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -75,7 +82,24 @@ def test_dacs_conform(name, bits):
 
 
 def test_circuits_conform():
+    cubic = CellLaw(CubicDevice(), Cell(1e-6, 1e-5, Vread=0.5))
     check_circuit("IdealCircuit")
+    check_circuit("UncoupledNonlinearCircuit", law=cubic)
+    for name in WIRED:
+        for law in (None, cubic):
+            check_circuit(name, wires=Wires(1e-3, 2e-3, 1e-2, 3e-2), law=law)
+
+
+def test_nonlinear_cells_conform():
+    check_device("CubicDevice")
+
+    @dataclass(frozen=True)
+    class Steeper(CubicDevice):
+        def slope(self, siemens, volts, cell):
+            return 2.0 * super().slope(siemens, volts, cell)
+
+    with pytest.raises(ConformanceError, match="derivative"):
+        check_device(Steeper)
 
 
 @pytest.mark.parametrize("signed", [True, False])
@@ -183,7 +207,7 @@ def test_broken_converters_are_told_which_law_they_break():
 def test_a_circuit_that_makes_current_is_told_so():
     @dataclass(frozen=True)
     class Generous(Circuit):
-        def effective(self, conductances):
+        def effective(self, conductances, transposed=False, xp=np):
             return 1.01 * conductances
 
     with pytest.raises(ConformanceError, match="add to the total"):

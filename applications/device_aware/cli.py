@@ -24,7 +24,7 @@ from .summary import findings
 from .tables import arrays, table
 
 _LARGEST_ERROR = 10
-_EPOCHS = {"digits": 60, "mnist": 20}
+_EPOCHS = {"digits": 120, "mnist": 20}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--mnist", type=Path, metavar="FOLDER", help="of idx files, instead of the digits"
     )
-    parser.add_argument("--epochs", type=int, help="default: 60, on MNIST 20")
+    parser.add_argument("--epochs", type=int, help="default: 120, on MNIST 20")
     parser.add_argument("--chips", type=int, default=10, help="per line (default: %(default)s)")
     parser.add_argument(
         "--error", type=float, default=0.3, metavar="ALPHA",

@@ -1,5 +1,22 @@
 """Array circuits: what currents flow for given voltages and conductances."""
 
-from simulator.circuits.ideal import Circuit, IdealCircuit
+from simulator.circuits.ideal import CellLaw, Circuit, IdealCircuit, UncoupledNonlinearCircuit
+from simulator.circuits.sources import (
+    InterleavedInputSourceCircuit,
+    InterleavedSeparateSourceCircuit,
+    NoninterleavedInputSourceCircuit,
+    NoninterleavedSeparateSourceCircuit,
+)
+from simulator.circuits.wires import Wires
 
-__all__ = ["Circuit", "IdealCircuit"]
+__all__ = [
+    "CellLaw",
+    "Circuit",
+    "IdealCircuit",
+    "InterleavedInputSourceCircuit",
+    "InterleavedSeparateSourceCircuit",
+    "NoninterleavedInputSourceCircuit",
+    "NoninterleavedSeparateSourceCircuit",
+    "UncoupledNonlinearCircuit",
+    "Wires",
+]

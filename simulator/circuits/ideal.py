@@ -1,34 +1,140 @@
-"""The array without wire resistance: Ohm's law in every cell, Kirchhoff's on every line."""
+"""The base of all circuit models, and the array without wire resistance."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
 
 from simulator import registry
+
+# Cell currents and differential conductances from conductances and voltages, which broadcast.
+CellLaw = Callable[[Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """Base of all circuit models of linear cells.
+    """Base of all circuit models: what currents flow for given voltages.
+
+    Conductances have the shape (..., sides, outputs, inputs), in units of Gmax; the two sides of a
+    pair are two arrays, or share their output lines where ``shares_lines``. An MVM drives the
+    inputs, a VMM (``transposed``) the outputs. Voltages are in units of full scale.
 
     A linear network has one current per output and input voltage, so it is a matrix: the
     conductances that an array without wires would need for the same currents.
     """
 
+    shares_lines: ClassVar[bool] = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        registry.register("circuit", cls)
+        if not cls.__name__.startswith("_"):
+            registry.register("circuit", cls)
 
-    def effective(self, conductances: Any) -> Any:
-        """Effective conductances of shape (..., outputs, inputs), same shape as the cells'."""
+    @property
+    def is_ideal(self) -> bool:
+        """True where every current is a conductance times an input voltage."""
+        return False
+
+    @property
+    def is_linear(self) -> bool:
+        """True where currents of several inputs add up, so that ``effective`` exists."""
+        return True
+
+    @property
+    def without_wires(self) -> Circuit:
+        """The same cells on wires without resistance."""
+        return IdealCircuit()
+
+    @property
+    def solves_each_input(self) -> bool:
+        """True where every input vector is to be solved on its own, by ``currents``."""
+        return not self.is_linear
+
+    def prefers_currents(self, conductances: Any, vectors: int) -> bool:
+        """True where ``currents`` of so many vectors costs less than ``effective``."""
+        return False
+
+    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
+        """Effective conductances, in the shape of the cells'."""
         raise NotImplementedError
+
+    def currents(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> Any:
+        """Line currents (..., sides, outputs or inputs, batch) for one set of cells.
+
+        ``volts`` (..., 1 for the sides, inputs or outputs, batch). The current of the second side
+        of a pair counts as it is subtracted: positive where it lowers the difference.
+        """
+        cells = self.effective(conductances, transposed, xp)
+        return (cells.swapaxes(-1, -2) if transposed else cells) @ volts
 
 
 @dataclass(frozen=True)
 class IdealCircuit(Circuit):
-    """Wires without resistance."""
+    """Wires without resistance: Ohm's law in every cell, Kirchhoff's on every line."""
 
-    def effective(self, conductances: Any) -> Any:
+    @property
+    def is_ideal(self) -> bool:
+        """Always True."""
+        return True
+
+    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
         """The conductances themselves."""
         return conductances
+
+
+@dataclass(frozen=True)
+class UncoupledNonlinearCircuit(Circuit):
+    """Wires without resistance, cells with a law of their own.
+
+    The cells of an ``interleaved`` pair share an output line and see opposite voltages.
+    """
+
+    law: CellLaw
+    interleaved: bool = False
+
+    @property
+    def is_linear(self) -> bool:
+        """Always False."""
+        return False
+
+    def currents(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> Any:
+        """Sums of cell currents along the lines."""
+        across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
+        amps, _ = self.law(conductances[..., None], across)
+        return line_currents(amps, transposed, self.interleaved)
+
+
+def cell_volts(
+    conductances: Any, volts: Any, transposed: bool, shares_lines: bool, xp: ModuleType
+) -> Any:
+    """Voltages (..., sides, outputs, inputs, batch) that drive the cells, ready to broadcast.
+
+    An MVM drives the pairs of a shared output line with opposite voltages; a VMM drives the line.
+    """
+    if transposed:
+        return volts[..., :, None, :]
+    spread = volts[..., None, :, :]
+    if shares_lines and conductances.shape[-3] == 2:
+        return spread * xp.asarray([1.0, -1.0]).reshape(2, 1, 1, 1)
+    return spread
+
+
+def line_currents(amps: Any, transposed: bool, shares_lines: bool) -> Any:
+    """Sums of cell currents (..., sides, outputs, inputs, batch) along the lines that are read.
+
+    In the sense in which the difference of a pair takes them.
+    """
+    if transposed:
+        return amps.sum(axis=-3)
+    sums = amps.sum(axis=-2)
+    if shares_lines and sums.shape[-3] == 2:
+        sums[..., 1, :, :] *= -1
+    return sums

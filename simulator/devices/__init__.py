@@ -13,9 +13,12 @@ from simulator.devices.generic import (
     UniformInverseProportionalDevice,
     UniformProportionalDevice,
 )
+from simulator.devices.nonlinear import CellLaw, CubicDevice
 
 __all__ = [
     "Cell",
+    "CellLaw",
+    "CubicDevice",
     "Device",
     "Draw",
     "IdealDevice",

@@ -112,6 +112,17 @@ class Device:
         sigma = self.read_sigma(siemens, cell)
         return self.read_mean(siemens, cell) + sigma * draw.standard(self.distribution)
 
+    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+        """Current in amps of a cell at ``siemens`` with ``volts`` across it; arrays broadcast."""
+        raise NotImplementedError
+
+    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+        """Differential conductance in siemens, the derivative of ``current`` by the voltage."""
+        raise NotImplementedError
+
+    def check_cell(self, cell: Cell) -> None:
+        """Raise ModelError for a cell that the model does not describe."""
+
     @classmethod
     def has_moments(cls, effect: Literal["programming", "read"]) -> bool:
         """True where mean and sigma describe ``effect`` completely."""
@@ -124,8 +135,10 @@ class Device:
         return law is base_law and sigma is not base_sigma
 
     @classmethod
-    def models(cls, effect: Literal["programming", "read"]) -> bool:
+    def models(cls, effect: Literal["programming", "read", "current"]) -> bool:
         """True where the class says anything about ``effect``."""
+        if effect == "current":
+            return cls.current is not Device.current and cls.slope is not Device.slope
         base_law = Device.programmed if effect == "programming" else Device.read
         law = cls.programmed if effect == "programming" else cls.read
         return cls.has_moments(effect) or law is not base_law
@@ -143,6 +156,14 @@ class IdealDevice(Device):
     def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
         """Zero."""
         return 0.0 * siemens
+
+    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+        """Ohm's law."""
+        return siemens * volts
+
+    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+        """The conductance."""
+        return siemens + 0.0 * volts
 
     def read_sigma(self, siemens: Any, cell: Cell) -> Any:
         """Zero."""

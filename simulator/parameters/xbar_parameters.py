@@ -110,6 +110,10 @@ class ParasiticParameters(BaseParameters):
         doc="where a matrix smaller than the array lies, with separate source lines",
     )
 
+    disable_slices: list[bool] = parameter(
+        [], type=list[bool], doc="for every weight slice, whether its wires count as ideal"
+    )
+
     @property
     def Rp_row_norm(self) -> float:
         """Rp_row relative to the device's Rmin. Raises ParameterError outside of a tree."""

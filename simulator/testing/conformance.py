@@ -23,8 +23,13 @@ def require(holds: Any, model: Any, law: str) -> None:
         raise ConformanceError(f"{model!r}: {law}")
 
 
-def instance(kind: str, base: type, model: Any, parameters: dict[str, Any]) -> Any:
-    """The model itself, from an instance, a class or a registered name."""
+def instance(
+    kind: str, base: type, model: Any, parameters: dict[str, Any], declared: bool = True
+) -> Any:
+    """The model itself, from an instance, a class or a registered name.
+
+    ``declared``: its fields have to be declared as parameters.
+    """
     if isinstance(model, str):
         model = registry.resolve(kind, model)
     if isinstance(model, type):
@@ -36,7 +41,9 @@ def instance(kind: str, base: type, model: Any, parameters: dict[str, Any]) -> A
     frozen = options is not None and options.frozen
     require(frozen, model, "is not a frozen dataclass; put @dataclass(frozen=True) above the class")
     missing = [f.name for f in dataclasses.fields(model) if "spec" not in f.metadata]
-    require(not missing, model, f"fields {missing} are not declared with parameter(...)")
+    require(
+        not (declared and missing), model, f"fields {missing} are not declared with parameter(...)"
+    )
     return model
 
 

@@ -29,13 +29,17 @@ def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> Non
     ``parameters`` are those of the class; ``cell`` the conductances to try (1 to 10 uS by
     default). The laws: a frozen dataclass with declared fields; shape, dtype and array module are
     kept; arguments are not changed; the same draws give the same cells; spreads are not negative;
-    drawn mean and variance agree with the declared ones within five standard errors.
+    drawn mean and variance agree with the declared ones within five standard errors; no voltage, no
+    current; ``slope`` is the derivative of ``current``.
     Raises ConformanceError.
     """
     device = instance("device", Device, model, parameters)
     cell = cell or Cell(Gmin=1e-6, Gmax=1e-5)
     effects = [effect for effect in ("programming", "read") if device.models(effect)]
-    require(effects, device, "describes neither programming nor reading")
+    conducts = device.models("current")
+    require(effects or conducts, device, "describes neither programming, reading nor a current")
+    if conducts:
+        _check_current(device, cell)
     for effect in effects:
         law = device.programmed if effect == "programming" else device.read
         for shape in SHAPES:
@@ -43,6 +47,22 @@ def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> Non
         _check_module(device, law, effect, cell)
         if device.has_moments(effect):
             _check_moments(device, law, effect, cell)
+
+
+def _check_current(device: Device, cell: Cell) -> None:
+    levels = np.linspace(cell.Gmin, cell.Gmax, CONDUCTANCES)[:, None]
+    volts = np.linspace(-cell.Vread, cell.Vread, 9)
+    amps = device.current(levels, volts, cell)
+    shape = np.zeros((CONDUCTANCES, 9))
+    require_shape(np.asarray(amps), shape, device, "current")
+    require_shape(np.asarray(device.slope(levels, volts, cell)), shape, device, "slope")
+    nothing = device.current(levels, 0.0 * volts, cell)
+    require(not np.any(nothing), device, "current: flows without a voltage")
+    # Central differences: their error falls with the square of the step, rounding rises with it.
+    step = 1e-5 * cell.Vread
+    rise = device.current(levels, volts + step, cell) - device.current(levels, volts - step, cell)
+    off = np.abs(rise / (2 * step) - device.slope(levels, volts, cell))
+    require(np.all(off <= 1e-6 * cell.Gmax), device, "slope: is not the derivative of current")
 
 
 def _check_law(device: Device, law: Any, effect: str, siemens: np.ndarray, cell: Cell) -> None:

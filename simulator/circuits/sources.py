@@ -1,0 +1,251 @@
+"""Arrays with wire resistance: four networks, by where the current of a cell comes from.
+
+Input source: the input line that carries the voltage also carries the current. Separate source: an
+input only switches cells, which take their current from a supply line along their output line.
+Interleaved: both cells of a pair feed one output line, driven with opposite voltages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from simulator.circuits import effective, iterative, ladder, nodal
+from simulator.circuits.ideal import (
+    CellLaw,
+    Circuit,
+    IdealCircuit,
+    UncoupledNonlinearCircuit,
+    cell_volts,
+    line_currents,
+)
+from simulator.circuits.wires import Wires
+from simulator.errors import ModelError, NotSupportedError
+
+Method = Literal["auto", "effective", "iterative", "nodal"]
+Profiles = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _WiredCircuit(Circuit):
+    """Wires and how they are solved.
+
+    ``tolerance``: largest error of an output current, relative to the largest output of the
+    vector; ``iterations``: most steps of the iterative solver. ``law`` None stands for Ohm's.
+    """
+
+    wires: Wires
+    law: CellLaw | None = None
+    method: Method = "auto"
+    tolerance: float = 1e-6
+    iterations: int = iterative.LIMIT
+    @property
+    def without_wires(self) -> Circuit:
+        """The same cells on wires without resistance."""
+        if self.law is None:
+            return IdealCircuit()
+        return UncoupledNonlinearCircuit(self.law, self.shares_lines)
+
+    def _networks(self, cells: Any, behind: int = 2) -> Any:
+        """Cells (..., sides, outputs, inputs) as solvers take them, with the cells of a place.
+
+        The sides are the cells of one network, or networks of one cell at each place. ``behind``
+        axes follow the sides.
+        """
+        return cells if self.shares_lines else np.expand_dims(cells, -behind - 1)
+
+    def _sides(self, cells: Any, behind: int = 2) -> Any:
+        """The inverse of ``_networks``."""
+        return cells if self.shares_lines else cells.squeeze(-behind - 1)
+
+    def _require_ohmic(self) -> None:
+        if self.law is not None and self.method == "nodal":
+            raise ModelError(
+                "simulation.parasitics_solver is 'nodal', which knows ohmic cells only, and "
+                "xbar.device.nonlinear_IV.enable is True; choose 'auto'"
+            )
+
+
+class _InputSource(_WiredCircuit):
+    """Input lines carry the current of their cells."""
+
+    @property
+    def is_linear(self) -> bool:
+        """True for ohmic cells."""
+        return self.law is None
+
+    @property
+    def solves_each_input(self) -> bool:
+        """True where cells are nonlinear or the iterative solver is asked for."""
+        return not self.is_linear or self.method == "iterative"
+
+    def prefers_currents(self, conductances: Any, vectors: int) -> bool:
+        """By the expected time of both solvers."""
+        if self.method != "auto" or not self.is_linear:
+            return self.solves_each_input
+        *arrays, p, m, n = self._networks(conductances).shape
+        count = int(np.prod(arrays))
+        mean = float(conductances.mean())
+        each = iterative.predicted_seconds(
+            p, m, n, count * vectors, self.wires.strength(m, n, mean, p), self.tolerance
+        )
+        return each < effective.predicted_seconds(p, m, n, count)
+
+    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
+        """Effective conductances; exact. Raises ModelError for nonlinear cells."""
+        if not self.is_linear:
+            raise ModelError("an array of nonlinear cells has no effective conductances")
+        cells = self._networks(conductances)
+        if self.method == "nodal":
+            return self._sides(_nodal_effective(cells, self.wires, transposed, xp))
+        solve = effective.effective_vmm if transposed else effective.effective
+        return self._sides(solve(cells, self.wires, xp))
+
+    def currents(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> Any:
+        """Line currents, by the cheaper of the solvers that ``method`` allows."""
+        if self.is_linear and not self.prefers_currents(conductances, volts.shape[-1]):
+            return super().currents(conductances, volts, transposed, xp)
+        amps = self.cell_currents(conductances, volts, transposed, xp)
+        return line_currents(amps, transposed, self.shares_lines)
+
+    def cell_currents(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> Any:
+        """Currents of all cells (..., sides, outputs, inputs, batch), iteratively."""
+        self._require_ohmic()
+        cells = self._networks(conductances)[..., None]
+        drive = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
+        drive, law = self._networks(drive, 3), self.law
+        options: dict[str, Any] = {"limit": self.iterations, "transposed": transposed}
+        if law is None:
+            amps = iterative.solve(cells, self.wires, drive, self.tolerance, xp, **options)
+        else:
+            amps = iterative.newton(
+                lambda v: law(cells, v), self.wires, drive, self.tolerance, xp, **options
+            )
+        return self._sides(amps, 3)
+
+
+class NoninterleavedInputSourceCircuit(_InputSource):
+    """Each side of a pair is an array of its own; input lines carry the current."""
+
+
+class InterleavedInputSourceCircuit(_InputSource):
+    """Pairs on shared output lines, with an input line for each cell; these carry the current."""
+
+    shares_lines = True
+
+
+@dataclass(frozen=True)
+class _SeparateSource(_WiredCircuit):
+    """Inputs switch cells between a supply line and the output line next to it.
+
+    ``array_inputs`` is the length of the array (0: as long as the matrix needs), of which the
+    ``selected`` end holds the matrix; the rest of both lines lies in series with it.
+    """
+
+    array_inputs: int = 0
+    selected: Literal["top", "bottom"] = "top"
+
+    @property
+    def is_linear(self) -> bool:
+        """Always False: which cells conduct depends on the inputs."""
+        return False
+
+    def currents(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> Any:
+        """Line currents, line by line. Raises NotSupportedError for a VMM."""
+        if transposed:
+            raise NotSupportedError(
+                "x @ core with xbar.array.parasitics.current_from_input = False: outputs cannot "
+                "be driven, because only the input lines switch cells"
+            )
+        self._require_ohmic()
+        # One voltage for each input line: (..., 1 or sides, inputs, batch).
+        drive = self._networks(cell_volts(conductances, volts, False, self.shares_lines, xp), 3)
+        cells, drive = self._networks(conductances), drive[..., 0, :, :]
+        profiles = self.profiles(conductances.shape[-1])
+        if self.law is not None:
+            net = self._nonlinear(cells, profiles, drive, xp)
+        elif self.method == "nodal":
+            net = _nodal_separate(cells, profiles, drive, xp)
+        else:
+            net = ladder.currents(cells, *profiles, drive, xp)
+        if not self.shares_lines:
+            return net
+        # Only the sum of a pair's currents leaves the array: nothing is left to subtract.
+        sides = [net, xp.zeros_like(net)][: conductances.shape[-3]]
+        return xp.stack(sides, axis=-3)
+
+    def _nonlinear(self, cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) -> Any:
+        drive = drive[..., None, :, :]
+        gates = (xp.abs(drive) > ladder.LEAST_INPUT) * 1.0
+        law: Any = self.law
+
+        def gated(volts: Any) -> tuple[Any, Any]:
+            amps, slope = law(cells[..., None], volts)
+            return amps * gates, slope * gates
+
+        amps = iterative.newton(
+            gated, self.wires, drive, self.tolerance, xp, limit=self.iterations, supply=profiles
+        )
+        return amps.sum(axis=(-4, -2))
+
+    def profiles(self, inputs: int) -> Profiles:
+        """Segments before each input (supply line) and after it (output line), with terminals."""
+        wires, idle = self.wires, max(self.array_inputs - inputs, 0)
+        supply, output = np.full(inputs, wires.input_segment), wires.output_profile(inputs)
+        supply[0] += wires.input_terminal
+        if self.selected == "top":
+            output[-1] += idle * wires.output_segment
+        else:
+            supply[0] += idle * wires.input_segment
+        return supply, output
+
+
+class NoninterleavedSeparateSourceCircuit(_SeparateSource):
+    """Each side of a pair is an array of its own, with a supply line for each output."""
+
+
+class InterleavedSeparateSourceCircuit(_SeparateSource):
+    """Pairs on shared output lines, each with two supply lines."""
+
+    shares_lines = True
+
+
+def _nodal_effective(cells: Any, wires: Wires, transposed: bool, xp: ModuleType) -> Any:
+    """Effective conductances (..., p, m, n) by one plain solve for each array."""
+    host = _on_host(cells, xp)
+    p, m, n = host.shape[-3:]
+    result = np.empty(host.shape)
+    for index in np.ndindex(host.shape[:-3]):
+        if transposed:
+            solution = nodal.solve(host[index], wires, np.eye(m), transposed=True)
+            result[index] = solution.output_currents.transpose(0, 2, 1)
+        else:
+            volts = np.eye(p * n).reshape(p, n, p * n)
+            solution = nodal.solve(host[index], wires, volts)
+            result[index] = solution.output_currents.reshape(m, p, n).transpose(1, 0, 2)
+    return xp.asarray(result, dtype=cells.dtype)
+
+
+def _nodal_separate(cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) -> Any:
+    """Output currents (..., m, B) of gated cells by one plain solve for each array and input."""
+    host, volts = _on_host(cells, xp), _on_host(drive, xp)
+    leading = np.broadcast_shapes(host.shape[:-3], volts.shape[:-3])
+    host = np.broadcast_to(host, (*leading, *host.shape[-3:]))
+    volts = np.broadcast_to(volts, (*leading, *volts.shape[-3:]))
+    result = np.empty((*leading, host.shape[-2], volts.shape[-1]))
+    for index in np.ndindex(leading):
+        result[index] = nodal.solve_separate(host[index], *profiles, volts[index]).output_currents
+    return xp.asarray(result)
+
+
+def _on_host(array: Any, xp: ModuleType) -> np.ndarray:
+    return np.asarray(array if xp is np else array.get())

@@ -1,0 +1,52 @@
+"""Cells that do not follow Ohm's law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.devices.base import Cell, Device
+from simulator.errors import ModelError
+
+CUBIC_SHARE = 0.25
+CUBIC_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class CellLaw:
+    """Current and differential conductance of a model, without units.
+
+    Conductances are in units of Gmax, voltages of the read voltage, currents of their product.
+    """
+
+    model: Device
+    cell: Cell
+
+    def __call__(self, conductances: Any, volts: Any) -> tuple[Any, Any]:
+        """Both, in the shape that the arguments broadcast to."""
+        cell = self.cell
+        siemens, across = conductances * cell.Gmax, volts * cell.Vread
+        amps = self.model.current(siemens, across, cell)
+        slope = self.model.slope(siemens, across, cell)
+        return amps / (cell.Gmax * cell.Vread), slope / cell.Gmax
+
+
+@dataclass(frozen=True)
+class CubicDevice(Device):
+    """An example of a nonlinear cell: I = G (V - 0.25 V^3), V in volts, up to 2 V."""
+
+    def check_cell(self, cell: Cell) -> None:
+        """Raise ModelError for a read voltage above 2 V, where the current changes its sign."""
+        if cell.Vread > CUBIC_LIMIT:
+            raise ModelError(
+                f"xbar.device.Vread is {cell.Vread:g} V; CubicDevice describes cells up to "
+                f"{CUBIC_LIMIT:g} V"
+            )
+
+    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+        """Current in amps."""
+        return siemens * volts * (1.0 - CUBIC_SHARE * volts * volts)
+
+    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+        """Differential conductance in siemens; negative beyond 1.15 V."""
+        return siemens * (1.0 - 3.0 * CUBIC_SHARE * volts * volts)

@@ -1,0 +1,109 @@
+"""The circuit of a stack of tiles: tiles of every size, from either side, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.backend import Backend
+from simulator.circuits import Circuit
+from simulator.partition import Axis, Grid
+
+
+@dataclass(frozen=True)
+class TileNetwork:
+    """Voltages to currents for tiles (row parts, column parts, slices, sides, rows, columns).
+
+    Output 0 of a tile is its unit column, where it has one. ``wired`` tells for every slice
+    whether its arrays have wires; the cells of others meet ideal ones.
+    """
+
+    circuit: Circuit
+    backend: Backend
+    grid: Grid
+    has_unit: bool
+    transposed: bool
+    wired: tuple[bool, ...]
+
+    @property
+    def is_ideal(self) -> bool:
+        """True where every current is a conductance times a voltage."""
+        return self.circuit.is_ideal or (self.circuit.is_linear and not any(self.wired))
+
+    @property
+    def solves_each_input(self) -> bool:
+        """True where there is no matrix of effective conductances, or it is not wanted."""
+        return not self.is_ideal and self.circuit.solves_each_input
+
+    def prefers_currents(self, tiles: Any, vectors: int) -> bool:
+        """True where ``currents`` of so many vectors costs less than ``effective``."""
+        return not self.is_ideal and self.circuit.prefers_currents(tiles, vectors)
+
+    def effective(self, tiles: Any) -> Any:
+        """Tiles of effective conductances, in the shape of ``tiles``."""
+        if self.is_ideal:
+            return tiles
+        xp = self.backend.xp
+        out = tiles.copy()
+        for place, circuit in self._places():
+            out[place] = circuit.effective(tiles[place], self.transposed, xp)
+        return out
+
+    def currents(self, tiles: Any, phases: Any) -> Any:
+        """Currents (phases, out parts, in parts, slices, sides, outputs, batch).
+
+        ``phases`` (phases, lines, batch) drive the columns of the matrix; the rows for a VMM.
+        """
+        xp, (count, _, batch) = self.backend.xp, phases.shape
+        drive = self._drive(phases)
+        amps = xp.zeros((*tiles.shape[:4], self._outputs(tiles), count * batch))
+        for place, circuit in self._places():
+            *index, rows, columns = place
+            lines, outputs = (rows, columns) if self.transposed else (columns, rows)
+            part = index[0] if self.transposed else index[1]
+            volts = drive[part][..., None, lines, :]  # for every side
+            amps[(*index, outputs)] = circuit.currents(tiles[place], volts, self.transposed, xp)
+        if self.transposed:
+            amps = amps.swapaxes(0, 1)
+        amps = amps.reshape(*amps.shape[:-1], count, batch)
+        return xp.moveaxis(amps, -2, 0).astype(phases.dtype, copy=False)
+
+    def _drive(self, phases: Any) -> Any:
+        """Voltages (parts, lines of a tile, vectors): phases are further vectors."""
+        xp, axis = self.backend.xp, self._inputs
+        parts = xp.moveaxis(axis.split(phases, self.backend), 0, -2)
+        parts = parts.reshape(*parts.shape[:2], -1).astype(xp.float64, copy=False)
+        if not (self.transposed and self.has_unit):
+            return parts
+        # The line of the unit column is there, with its driver at zero.
+        return xp.concatenate([xp.zeros_like(parts[:, :1]), parts], axis=1)
+
+    @property
+    def _inputs(self) -> Axis:
+        return self.grid.rows if self.transposed else self.grid.cols
+
+    def _outputs(self, tiles: Any) -> int:
+        return tiles.shape[-1] if self.transposed else tiles.shape[-2]
+
+    def _places(self) -> Iterator[tuple[tuple[Any, ...], Circuit]]:
+        """Tiles of one size with one circuit at a time: an index of the stack.
+
+        Tiles that pad the stack have wires of their own length, not of the widest tile.
+        """
+        xp = self.backend.xp
+        for wired, circuit in ((True, self.circuit), (False, self.circuit.without_wires)):
+            slices = np.flatnonzero(np.asarray(self.wired) == wired)
+            for height, rows in _by_size(self.grid.rows):
+                for width, columns in _by_size(self.grid.cols):
+                    index = (rows[:, None, None], columns[:, None], slices)
+                    tiles = (*(xp.asarray(i) for i in index), slice(None))
+                    yield (*tiles, slice(height + self.has_unit), slice(width)), circuit
+
+
+def _by_size(axis: Axis) -> list[tuple[int, np.ndarray]]:
+    """Parts of each size."""
+    sizes = np.asarray(axis.sizes)
+    return [(int(size), np.flatnonzero(sizes == size)) for size in np.unique(sizes)]
