@@ -24,6 +24,7 @@ from simulator.dtypes import compute_dtype, output_dtype, store_as
 from simulator.errors import InputError, ShapeError, warn_user
 from simulator.geometry import Geometry
 from simulator.hardware import snapshots
+from simulator.irdrop import IRDrop, ir_drop
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.parameters import CrossSimParameters
 from simulator.parameters.core_parameters import BalancedCoreStyle, CoreStyle
@@ -320,6 +321,33 @@ class AnalogCore(Geometry, ArrayLike):
     def _forget(self) -> None:
         """The cells changed: drop the merged matrix."""
         self._fast = None
+
+    def ir_drop(
+        self,
+        x: Any,
+        *,
+        part: tuple[int, int] = (0, 0),
+        weight_slice: int = 0,
+        phase: int = 0,
+        transposed: bool = False,
+    ) -> IRDrop:
+        """Node voltages and cell currents of one tile for one vector, in volts and amperes.
+
+        ``x`` (ncol,) as in ``core @ x``; (nrow,) as in ``x @ core`` where ``transposed``. ``part``
+        picks the tile by row and column part, ``phase`` the digit of bit-sliced inputs, least
+        significant first. Without read noise. Raises InputError for a tile that is not there.
+        """
+        lines = numeric_array(x, "input", self._backend)
+        wanted = self.nrow if transposed else self.ncol
+        if lines.shape != (wanted,) or self.complex_valued or lines.dtype.kind == "c":
+            raise ShapeError(
+                f"ir_drop looks at one real vector of {wanted} values on a real core; got an "
+                f"input of shape {lines.shape} and dtype {lines.dtype}"
+            )
+        require_finite(lines, "input", self._backend)
+        self._require_programmed()
+        values = lines.astype(np.float64)
+        return ir_drop(self.arrays, values, part, weight_slice, phase, transposed)
 
     # -- face --------------------------------------------------------------------------------
 

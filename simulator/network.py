@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend
-from simulator.circuits import Circuit
+from simulator.circuits import CellState, Circuit
 from simulator.partition import Axis, Grid
 
 
@@ -70,6 +70,24 @@ class TileNetwork:
             amps = amps.swapaxes(0, 1)
         amps = amps.reshape(*amps.shape[:-1], count, batch)
         return xp.moveaxis(amps, -2, 0).astype(phases.dtype, copy=False)
+
+    def tile_state(
+        self, tiles: Any, phases: Any, part: tuple[int, int], weight_slice: int
+    ) -> tuple[CellState, CellState]:
+        """Cells and nodes of the arrays of one slice of one tile, with wires and without.
+
+        Each (1, sides, rows, columns, batch); ``part`` is row part and column part, ``phases`` as
+        in ``currents``.
+        """
+        rows, columns = self.grid.rows.sizes[part[0]], self.grid.cols.sizes[part[1]]
+        cells = tiles[(*part, weight_slice)][:, : rows + self.has_unit, :columns]
+        lines = rows + self.has_unit if self.transposed else columns
+        volts = self._drive(phases)[part[0] if self.transposed else part[1], :lines]
+        wired = self.wired[weight_slice]
+        ideal = self.circuit.without_wires
+        given = (cells, volts[None], self.transposed, self.backend.xp)
+        circuit = self.circuit if wired else ideal
+        return circuit.cell_state(*given), ideal.cell_state(*given)
 
     def _drive(self, phases: Any) -> Any:
         """Voltages (parts, lines of a tile, vectors): phases are further vectors."""

@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
+from simulator.circuits import CellState
 from simulator.currents import PHASE, REST, SLICE, Currents
 from simulator.draws import LineDraws
-from simulator.errors import require_shape
+from simulator.errors import InputError, require_shape
 from simulator.fold import Direction, Operand, Plan
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
@@ -121,11 +122,7 @@ class SignalPath:
 
             free = self._times_matrix
             return self._apart(limited, free, clipped, inputs, call)
-        volts = scaling.encode(inputs)
-        if not self.line.dac.is_ideal:
-            limits = self.line.dac_limits(scaling)
-            converted = self.line.dac.convert(volts, *limits, self.backend.kernels)
-            volts = require_shape(self.line.dac, converted, volts.shape)
+        volts = self._volts(inputs, scaling)
         if unrolled:
             return self._times_unrolled(volts, call)
         free, clip = self._times_weights_unlimited, self._times_weights_limited
@@ -141,6 +138,24 @@ class SignalPath:
         for mask, times in ((limited, clip), (~limited, free)):
             out[:, mask] = times(*call.part(inputs, mask))
         return out
+
+    def _volts(self, inputs: Any, scaling: InputScaling) -> Any:
+        """What the DACs make of the inputs."""
+        volts = scaling.encode(inputs)
+        if self.line.dac.is_ideal:
+            return volts
+        limits = self.line.dac_limits(scaling)
+        converted = self.line.dac.convert(volts, *limits, self.backend.kernels)
+        return require_shape(self.line.dac, converted, volts.shape)
+
+    def tile_state(
+        self, inputs: Any, scaling: InputScaling, part: tuple[int, int], at: int, phase: int
+    ) -> tuple[CellState, CellState]:
+        """Slice ``at`` of one tile while digit ``phase`` is applied, with wires and without."""
+        phases = self._phases(self._volts(inputs, scaling))
+        if not 0 <= phase < len(phases):
+            raise InputError(f"phase {phase}; the inputs are applied in {len(phases)} phase(s)")
+        return self.network.tile_state(self.tiles(), phases[phase : phase + 1], part, at)
 
     def _should_wait(self, vectors: int) -> bool:
         """Whether the effective conductances are not worth their price yet.

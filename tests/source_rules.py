@@ -30,7 +30,7 @@ LAYERS = [
     {"tile"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},
-    {"geometry"},
+    {"geometry", "irdrop"},
     {"core"},
     {"profile", "testing"},
 ]

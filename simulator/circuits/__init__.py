@@ -1,6 +1,12 @@
 """Array circuits: what currents flow for given voltages and conductances."""
 
-from simulator.circuits.ideal import CellLaw, Circuit, IdealCircuit, UncoupledNonlinearCircuit
+from simulator.circuits.ideal import (
+    CellLaw,
+    CellState,
+    Circuit,
+    IdealCircuit,
+    UncoupledNonlinearCircuit,
+)
 from simulator.circuits.sources import (
     InterleavedInputSourceCircuit,
     InterleavedSeparateSourceCircuit,
@@ -11,6 +17,7 @@ from simulator.circuits.wires import Wires
 
 __all__ = [
     "CellLaw",
+    "CellState",
     "Circuit",
     "IdealCircuit",
     "InterleavedInputSourceCircuit",

@@ -16,6 +16,19 @@ CellLaw = Callable[[Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
+class CellState:
+    """Currents of all cells and voltages of the nodes where they meet their lines.
+
+    Each (..., sides, outputs, inputs, batch). The input node of a cell with a separate source lies
+    behind its supply line.
+    """
+
+    amps: Any
+    input_volts: Any
+    output_volts: Any
+
+
+@dataclass(frozen=True)
 class Circuit:
     """Base of all circuit models: what currents flow for given voltages.
 
@@ -73,6 +86,14 @@ class Circuit:
         cells = self.effective(conductances, transposed, xp)
         return (cells.swapaxes(-1, -2) if transposed else cells) @ volts
 
+    def cell_state(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> CellState:
+        """Everything inside the array, for arguments as in ``currents``."""
+        across = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
+        amps = conductances[..., None] * across
+        return _at_the_drivers(amps, across, transposed, xp)
+
 
 @dataclass(frozen=True)
 class IdealCircuit(Circuit):
@@ -99,6 +120,11 @@ class UncoupledNonlinearCircuit(Circuit):
     interleaved: bool = False
 
     @property
+    def without_wires(self) -> Circuit:
+        """This one."""
+        return self
+
+    @property
     def is_linear(self) -> bool:
         """Always False."""
         return False
@@ -110,6 +136,21 @@ class UncoupledNonlinearCircuit(Circuit):
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
         amps, _ = self.law(conductances[..., None], across)
         return line_currents(amps, transposed, self.interleaved)
+
+    def cell_state(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> CellState:
+        """Everything inside the array, for arguments as in ``currents``."""
+        across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
+        amps, _ = self.law(conductances[..., None], across)
+        return _at_the_drivers(amps, across, transposed, xp)
+
+
+def _at_the_drivers(amps: Any, across: Any, transposed: bool, xp: ModuleType) -> CellState:
+    """The state of an array whose driven lines are at their drivers' voltage, the others at 0."""
+    driven = xp.broadcast_to(across, amps.shape)
+    ground = xp.zeros_like(driven)
+    return CellState(amps, *((ground, driven) if transposed else (driven, ground)))
 
 
 def cell_volts(

@@ -71,6 +71,16 @@ class Drops:
         out += self.spare
         return sensed
 
+    def potentials(self, currents: Any, drive: Any) -> tuple[Any, Any]:
+        """Voltages of input and output nodes, each (..., p or 1, m, n, B)."""
+        xp, joint = self.xp, currents.sum(axis=CELL_AXIS, keepdims=True)
+        inputs, outputs = xp.empty(currents.shape), xp.empty(joint.shape)
+        self.inputs.drops(currents, inputs)
+        self.outputs.drops(joint, outputs)
+        if self.transposed:
+            return inputs, drive - outputs
+        return drive - inputs, outputs
+
     def lines(self, values: Any) -> Any:
         """Sums over the cells of each sensed line."""
         axes = INPUT_AXIS if self.transposed else (CELL_AXIS, OUTPUT_AXIS)

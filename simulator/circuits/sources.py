@@ -16,6 +16,7 @@ import numpy as np
 from simulator.circuits import effective, iterative, ladder, nodal
 from simulator.circuits.ideal import (
     CellLaw,
+    CellState,
     Circuit,
     IdealCircuit,
     UncoupledNonlinearCircuit,
@@ -42,6 +43,7 @@ class _WiredCircuit(Circuit):
     method: Method = "auto"
     tolerance: float = 1e-6
     iterations: int = iterative.LIMIT
+
     @property
     def without_wires(self) -> Circuit:
         """The same cells on wires without resistance."""
@@ -60,6 +62,10 @@ class _WiredCircuit(Circuit):
     def _sides(self, cells: Any, behind: int = 2) -> Any:
         """The inverse of ``_networks``."""
         return cells if self.shares_lines else cells.squeeze(-behind - 1)
+
+    def _state(self, amps: Any, potentials: tuple[Any, Any], xp: ModuleType) -> CellState:
+        sides = (self._sides(xp.broadcast_to(volts, amps.shape), 3) for volts in potentials)
+        return CellState(self._sides(amps, 3), *sides)
 
     def _require_ohmic(self) -> None:
         if self.law is not None and self.method == "nodal":
@@ -130,6 +136,15 @@ class _InputSource(_WiredCircuit):
             )
         return self._sides(amps, 3)
 
+    def cell_state(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> CellState:
+        """Everything inside the array, for arguments as in ``currents``."""
+        amps = self._networks(self.cell_currents(conductances, volts, transposed, xp), 3)
+        drive = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
+        drops = iterative.Drops(amps.shape, self.wires, transposed, xp)
+        return self._state(amps, drops.potentials(amps, self._networks(drive, 3)), xp)
+
 
 class NoninterleavedInputSourceCircuit(_InputSource):
     """Each side of a pair is an array of its own; input lines carry the current."""
@@ -167,12 +182,10 @@ class _SeparateSource(_WiredCircuit):
                 "be driven, because only the input lines switch cells"
             )
         self._require_ohmic()
-        # One voltage for each input line: (..., 1 or sides, inputs, batch).
-        drive = self._networks(cell_volts(conductances, volts, False, self.shares_lines, xp), 3)
-        cells, drive = self._networks(conductances), drive[..., 0, :, :]
+        cells, drive = self._gated(conductances, volts, xp)
         profiles = self.profiles(conductances.shape[-1])
         if self.law is not None:
-            net = self._nonlinear(cells, profiles, drive, xp)
+            net = self._cell_currents(cells, profiles, drive, xp).sum(axis=(-4, -2))
         elif self.method == "nodal":
             net = _nodal_separate(cells, profiles, drive, xp)
         else:
@@ -183,19 +196,35 @@ class _SeparateSource(_WiredCircuit):
         sides = [net, xp.zeros_like(net)][: conductances.shape[-3]]
         return xp.stack(sides, axis=-3)
 
-    def _nonlinear(self, cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) -> Any:
+    def cell_state(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> CellState:
+        """Everything inside the array, for arguments as in ``currents``."""
+        cells, drive = self._gated(conductances, volts, xp)
+        profiles = self.profiles(conductances.shape[-1])
+        amps = self._cell_currents(cells, profiles, drive, xp)
+        drops = iterative.Drops(amps.shape, self.wires, transposed, xp, profiles)
+        return self._state(amps, drops.potentials(amps, drive[..., None, :, :]), xp)
+
+    def _gated(self, conductances: Any, volts: Any, xp: ModuleType) -> tuple[Any, Any]:
+        """Cells of networks (..., p, outputs, inputs) and their inputs (..., p, inputs, batch)."""
+        drive = self._networks(cell_volts(conductances, volts, False, self.shares_lines, xp), 3)
+        cells, drive = self._networks(conductances), drive[..., 0, :, :]
+        return cells, drive.reshape(*[1] * (cells.ndim - drive.ndim), *drive.shape)
+
+    def _cell_currents(self, cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) -> Any:
+        """Currents (..., p, outputs, inputs, batch), iteratively."""
         drive = drive[..., None, :, :]
         gates = (xp.abs(drive) > ladder.LEAST_INPUT) * 1.0
-        law: Any = self.law
+        law = self.law or _ohmic
 
         def gated(volts: Any) -> tuple[Any, Any]:
             amps, slope = law(cells[..., None], volts)
             return amps * gates, slope * gates
 
-        amps = iterative.newton(
+        return iterative.newton(
             gated, self.wires, drive, self.tolerance, xp, limit=self.iterations, supply=profiles
         )
-        return amps.sum(axis=(-4, -2))
 
     def profiles(self, inputs: int) -> Profiles:
         """Segments before each input (supply line) and after it (output line), with terminals."""
@@ -217,6 +246,10 @@ class InterleavedSeparateSourceCircuit(_SeparateSource):
     """Pairs on shared output lines, each with two supply lines."""
 
     shares_lines = True
+
+
+def _ohmic(conductances: Any, volts: Any) -> tuple[Any, Any]:
+    return conductances * volts, conductances + 0.0 * volts
 
 
 def _nodal_effective(cells: Any, wires: Wires, transposed: bool, xp: ModuleType) -> Any:

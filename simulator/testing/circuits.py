@@ -21,7 +21,7 @@ def check_circuit(model: Any, **parameters: Any) -> None:
     """
     circuit = instance("circuit", Circuit, model, parameters, declared=False)
     cells = np.random.default_rng(7).uniform(0.1, 1.0, size=(2, 1, 1, 2, 5, 7))
-    volts = np.ones((7, 1))
+    volts = np.ones((1, 7, 1))
     before = cells.copy()
     currents = circuit.currents(cells, volts)
     require_shape(np.asarray(currents), cells[..., :1], circuit, "currents")

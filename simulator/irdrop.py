@@ -1,0 +1,82 @@
+"""A look inside an array while it multiplies one vector: node voltages and cell currents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.arrays import Arrays
+from simulator.errors import InputError
+
+
+@dataclass(frozen=True)
+class IRDrop:
+    """Voltages and currents of the arrays of one tile and one weight slice.
+
+    All of shape (sides, outputs, inputs); the sides are the positive and the negative cells of
+    pairs, on arrays of their own or side by side on one. Output 0 is the unit column, where there
+    is one. Volts are against the virtual ground of the lines that are read.
+    """
+
+    input_volts: np.ndarray  # where a cell meets its input line (its supply line), in volts
+    output_volts: np.ndarray  # where it meets its output line, in volts
+    amps: np.ndarray  # through the cell, from the driven line to the other, in amperes
+    ideal_amps: np.ndarray  # the same on wires without resistance, in amperes
+    transposed: bool = False
+
+    @property
+    def cell_volts(self) -> np.ndarray:
+        """Voltage across every cell, positive at its driven line, in volts."""
+        across = self.input_volts - self.output_volts
+        return -across if self.transposed else across
+
+    @property
+    def line_amps(self) -> np.ndarray:
+        """Current of every line that is read, (sides, lines), in amperes."""
+        return self.amps.sum(axis=self._driven)
+
+    @property
+    def ideal_line_amps(self) -> np.ndarray:
+        """The same on wires without resistance."""
+        return self.ideal_amps.sum(axis=self._driven)
+
+    @property
+    def _driven(self) -> int:
+        return -2 if self.transposed else -1
+
+
+def ir_drop(
+    arrays: Arrays, x: Any, part: tuple[int, int], weight_slice: int, phase: int, transposed: bool
+) -> IRDrop:
+    """What ``AnalogCore.ir_drop`` returns."""
+    r, c = part
+    if not (0 <= r < len(arrays.rows.sizes) and 0 <= c < len(arrays.cols.sizes)):
+        counts = len(arrays.rows.sizes), len(arrays.cols.sizes)
+        raise InputError(f"part {part}; the matrix has {counts} row and column parts")
+    several = len(arrays.stacks) > 1
+    stack = arrays.stacks[r * len(arrays.cols.sizes) + c if several else 0]
+    hardware = stack.hardware
+    if not 0 <= weight_slice < len(hardware.wired_slices):
+        raise InputError(
+            f"weight_slice {weight_slice}; weights have {len(hardware.wired_slices)} slice(s)"
+        )
+    path = stack.path(transposed)
+    lines = x[path.direction.inputs.slice, None]
+    scaling = path.line.scaling(lambda: x, stack.backend)
+    place = (0, 0) if several else part
+    state, ideal = path.tile_state(lines, scaling, place, weight_slice, phase)
+    volt, amp = hardware.cell.Vread, hardware.cell.Vread * hardware.cell.Gmax
+
+    def on_host(values: Any) -> np.ndarray:
+        # One tile and one vector.
+        return np.array(stack.backend.to_host(values)).reshape(values.shape[-4:-1])
+
+    return IRDrop(
+        volt * on_host(state.input_volts),
+        volt * on_host(state.output_volts),
+        amp * on_host(state.amps),
+        amp * on_host(ideal.amps),
+        transposed,
+    )
