@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks import wires
 from benchmarks.timing import Timing, ratio, seconds
 from simulator import AnalogCore, CrossSimParameters
+
+WIRES_ACCURACY = 1e-10
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,20 @@ def small_call() -> Timing:
     return scaled(seconds(lambda: core @ vector, repeats=15, loops=2000), 1e6)
 
 
+def wires_first(size: int, turns: int) -> Timing:
+    """Seconds of the first product of a pair of arrays with wire resistance, exact to 1e-10."""
+    error = wires.accuracy(min(size, 256))
+    if not error < WIRES_ACCURACY:
+        raise RuntimeError(f"the solution to be timed is off by {error:.0e}")
+    return wires.first_call(size, 64, turns)
+
+
+def wires_memory() -> Timing:
+    """GiB that a process needs for the first product of a pair of 512 by 512 arrays."""
+    value = wires.peak_memory(512)
+    return Timing(value, value, value, 1)
+
+
 def import_time() -> Timing:
     """Seconds for `import simulator` in a fresh interpreter."""
     probe = "import time; t = time.perf_counter(); import simulator; print(time.perf_counter() - t)"
@@ -209,6 +226,15 @@ WORKS = [
     Work("1024 tiles of 32x32, 4 slices: build", "ms", 100, tiles_built),
     Work("1024 tiles of 32x32, 4 slices: multiply one vector", "ms", 2, tiles_multiplied),
     Work("16x16 core, one vector, ideal: time per call", "us", 10, small_call),
+    Work("wires, 256x256 (pair), 64 inputs: first call", "s", 0.8, lambda: wires_first(256, 5)),
+    Work(
+        "wires, 256x256 (pair): later calls",
+        "GEMM",
+        1.15,
+        lambda: wires.later_calls(256, 64, repeats=31),
+    ),
+    Work("wires, 512x512 (pair): first call", "s", 15, lambda: wires_first(512, 3)),
+    Work("wires, 512x512 (pair): peak memory", "GiB", 2, wires_memory),
     Work("import simulator", "s", 0.25, import_time),
     Work("ResNet-20, batch 64: ideal", "torch", 1.15, lambda: resnet20(None, repeats=15)),
     Work("ResNet-20, batch 64: all 8 bit", "torch", 2, lambda: resnet20(False, repeats=9)),
