@@ -30,6 +30,7 @@ class Cell:
     Gmax: float
     Vread: float = 0.1
     clip: bool = False
+    time: float = 0.0  # since programming, in the time unit of the drift model
 
     @property
     def low(self) -> float:
@@ -75,6 +76,10 @@ class Device:
     """
 
     distribution: ClassVar[Literal["normal", "uniform"]] = "normal"
+    # Of ``cell.time``: "s" or "days".
+    time_unit: ClassVar[str] = "s"
+    # True where the spread after drift contains that of programming.
+    drift_includes_programming: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +117,21 @@ class Device:
         sigma = self.read_sigma(siemens, cell)
         return self.read_mean(siemens, cell) + sigma * draw.standard(self.distribution)
 
+    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+        """Mean conductance at ``cell.time`` of a cell that began at ``siemens``."""
+        return siemens
+
+    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Standard deviation at ``cell.time`` among cells that began at ``siemens``."""
+        raise NotImplementedError
+
+    def drifted(self, siemens: Any, normal: Any, cell: Cell) -> Any:
+        """Conductances at ``cell.time`` of cells that began at ``siemens``, before the limits.
+
+        ``normal`` is one standard normal for each cell, which it keeps for life.
+        """
+        return self.drift_mean(siemens, cell) + self.drift_sigma(siemens, cell) * normal
+
     def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
         """Current in amps of a cell at ``siemens`` with ``volts`` across it; arrays broadcast."""
         raise NotImplementedError
@@ -135,8 +155,11 @@ class Device:
         return law is base_law and sigma is not base_sigma
 
     @classmethod
-    def models(cls, effect: Literal["programming", "read", "current"]) -> bool:
+    def models(cls, effect: Literal["programming", "read", "drift", "current"]) -> bool:
         """True where the class says anything about ``effect``."""
+        if effect == "drift":
+            drifts = cls.drift_sigma is not Device.drift_sigma
+            return drifts or cls.drifted is not Device.drifted
         if effect == "current":
             return cls.current is not Device.current and cls.slope is not Device.slope
         base_law = Device.programmed if effect == "programming" else Device.read
