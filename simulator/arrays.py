@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.backend import Backend, RandomSource
 from simulator.errors import InputError, ParameterError
-from simulator.hardware import build_hardware
+from simulator.hardware import Hardware, at_time, build_hardware
 from simulator.mapping import WeightScaling
 from simulator.parameters import CrossSimParameters
 from simulator.partition import Axis, Grid, matrix_axes
@@ -100,6 +100,7 @@ class Arrays:
         for stack, state in zip(self.stacks, states, strict=True):
             stack.store(state, scaling)
         self.programmings += 1
+        self._compensate()
 
     def get_state(self) -> dict[str, Any]:
         """Conductances on the host, range and counters."""
@@ -109,6 +110,8 @@ class Arrays:
         return {
             "cells": [np.array(host(state.cells)) for state in held],
             "unit": [np.array(host(s.unit)) for s in held if s.unit is not None],
+            "born": [[np.array(host(part)) for part in _beginnings(state)] for state in held],
+            "time": self.time,
             "codes": [_code_numbers(stack) for stack in self.stacks],
             "range": [self.scaling.low, self.scaling.high],
             "clipping": self.scaling.clipping,
@@ -120,20 +123,25 @@ class Arrays:
         """Take over conductances, range and counters. Raises InputError where they do not fit."""
         try:
             cells, unit = list(state["cells"]), list(state["unit"])
+            born = [list(parts) for parts in state.get("born", [])] or [[]] * len(cells)
+            time = float(state.get("time", self.time))
             low, high = state["range"]
             codes = [[float(number) for number in code] for code in state["codes"]]
             scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
             counters = int(state["programmings"]), int(state["vectors"])
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ValueError(f"range {state['range']}")
+            hardware = self._at(time)
             if min(counters) < 0:
                 raise ValueError(f"counters {counters}")
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
         units = unit or [None] * len(cells)
         states = [
-            stack.state_from(*pair)
-            for stack, pair in zip(self.stacks, zip(cells, units, strict=False), strict=False)
+            stack.state_from(*parts)
+            for stack, parts in zip(
+                self.stacks, zip(cells, units, born, strict=False), strict=False
+            )
         ]
         if len(states) != len(self.stacks) or len(cells) != len(states):
             raise InputError(
@@ -141,8 +149,53 @@ class Arrays:
             )
         if codes != [_code_numbers(stack) for stack in self.stacks]:
             raise InputError("the conductances stand for weights in another way than this core's")
+        self._use(hardware)
         self._store(states, scaling)
         self.programmings, self.vectors = counters
+
+    @property
+    def time(self) -> float:
+        """Time since programming, in the time unit of the drift model."""
+        return self.stacks[0].hardware.cell.time
+
+    def set_time(self, time: float) -> None:
+        """Look at the same cells at another time; nothing changes if a model refuses it."""
+        hardware = self._at(time)
+        states = [
+            stack.at(new) if stack.state is not None else None
+            for stack, new in zip(self.stacks, hardware, strict=True)
+        ]
+        self._use(hardware)
+        for stack, state in zip(self.stacks, states, strict=True):
+            if state is not None and stack.scaling is not None:
+                stack.store(state, stack.scaling)
+        self._compensate()
+
+    def _compensate(self) -> None:
+        """Find the gains that make up for drift, from a readout of all weights then and now."""
+        mode = self.trees[0].simulation.drift_compensation
+        if mode == "none" or self.stacks[0].state is None:
+            return
+        readouts = [stack.magnitudes() for stack in self.stacks]
+        known = [readout for readout in readouts if readout is not None]
+        xp = self.backend.xp
+        if mode == "global":
+            then, now = (sum(float(r[i].sum()) for r in known) for i in range(2))
+            for stack in self.stacks:
+                stack.gain = then / now if now > 0 else 1.0
+            return
+        for stack, readout in zip(self.stacks, readouts, strict=True):
+            if readout is not None:
+                then, now = readout
+                there = now > 0
+                stack.tile_gains = xp.where(there, then / xp.where(there, now, 1.0), 1.0)
+
+    def _at(self, time: float) -> list[Hardware]:
+        return [at_time(stack.hardware, time) for stack in self.stacks]
+
+    def _use(self, hardware: list[Hardware]) -> None:
+        for stack, new in zip(self.stacks, hardware, strict=True):
+            stack.hardware = new
 
     def weights(self) -> Any:
         """The weights the cells hold, float64."""
@@ -261,6 +314,11 @@ def _field(tree: Any, path: str) -> Any:
     for name in path.split("."):
         tree = getattr(tree, name)
     return tree
+
+
+def _beginnings(state: State) -> list[Any]:
+    """Start and draws of cells that drift, then of their unit columns."""
+    return [part for born in state.born or () if born for part in (born.start, born.normal)]
 
 
 def _code_numbers(stack: TileStack) -> list[float]:

@@ -11,6 +11,25 @@ class Geometry:
     arrays: Arrays
 
     @property
+    def time(self) -> float:
+        """Time since programming, in the time unit of the drift model (mostly seconds).
+
+        Assigning looks at the same chip at that time: every cell keeps what it drew at its
+        programming. A fresh core starts at ``xbar.device.time``. Raises ParameterError for a time
+        that is no number >= 0, ModelError for one that a model does not describe.
+        """
+        return self.arrays.time
+
+    @time.setter
+    def time(self, time: float) -> None:
+        self.arrays.set_time(time)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Called when the cells have changed."""
+        raise NotImplementedError
+
+    @property
     def Ncores(self) -> int:
         """Number of arrays the matrix is cut into."""
         return self.num_cores_row * self.num_cores_col

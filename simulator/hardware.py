@@ -6,6 +6,7 @@ Read once, when a core is built. After that nothing of the engine looks at the t
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -119,6 +120,7 @@ class Hardware:
     code: WeightCode
     cell: Cell
     programming: Device
+    drift: Device
     read: Device
     circuit: Circuit
     wired_slices: tuple[bool, ...]
@@ -141,6 +143,20 @@ class Hardware:
     def solves_each_input(self) -> bool:
         """True where the network has no effective conductances, or they are not wanted."""
         return not self.ideal_wires and self.circuit.solves_each_input
+
+
+def at_time(hardware: Hardware, time: float) -> Hardware:
+    """The same hardware at another time since programming.
+
+    Raises ParameterError for a time that is not a number >= 0, ModelError where a model has
+    nothing to say about it.
+    """
+    if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0 <= time < math.inf:
+        raise ParameterError(f"time: got {time!r}; allowed is a finite number >= 0")
+    cell = dataclasses.replace(hardware.cell, time=float(time))
+    for model in (hardware.programming, hardware.drift, hardware.read):
+        model.check_cell(cell)
+    return dataclasses.replace(hardware, cell=cell)
 
 
 def snapshots(params: Any) -> list[CrossSimParameters]:
@@ -169,7 +185,6 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
     paired = len(code.cells.merge) == 2
     shared_line = paired and bool(params.core.balanced.interleaved_posneg)
     pair_in_array = paired and params.core.balanced.subtract_current_in_xbar
-    _refuse_missing_effect(device.drift_error, "xbar.device.drift_error")
     cell = _cell(device)
     nonlinear = _device_model(device.nonlinear_IV, "xbar.device.nonlinear_IV", "current", cell)
     law = None if nonlinear.is_ideal else CellLaw(nonlinear, cell)
@@ -189,6 +204,7 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
         programming=_device_model(
             device.programming_error, "xbar.device.programming_error", "programming", cell
         ),
+        drift=_drift_model(device.drift_error, device.programming_error, cell),
         read=read,
         circuit=circuit,
         wired_slices=wired,
@@ -234,7 +250,7 @@ def _weight_code(params: CrossSimParameters) -> WeightCode:
 
 def _cell(device: Any) -> Cell:
     gmax = 1.0 / device.Rmin
-    return Cell(gmax * device.Gmin_norm, gmax, device.Vread, device.clip_conductance)
+    return Cell(gmax * device.Gmin_norm, gmax, device.Vread, device.clip_conductance, device.time)
 
 
 def _model(kind: str, node: Any, path: str) -> Any:
@@ -260,17 +276,17 @@ def _device_model(node: Any, path: str, effect: Any, cell: Cell) -> Device:
     return model
 
 
-def _refuse_missing_effect(node: Any, path: str) -> None:
-    """Effects without a model in this version: ideal is fine, anything else is named."""
-    if node.enable and node.model != "IdealDevice":
-        registry_answer = ""
-        try:
-            registry.resolve("device", node.model)
-        except ModelError as error:
-            registry_answer = f": {error}"
-        raise ModelError(
-            f"{path}.model: {node.model!r} does not describe this effect{registry_answer}"
+def _drift_model(node: Any, programming: Any, cell: Cell) -> Device:
+    """The drift of cells; where it contains the programming error, that is not added again."""
+    path = "xbar.device.drift_error"
+    model = _device_model(node, path, "drift", cell)
+    other = programming.enable and programming.model not in (node.model, "IdealDevice")
+    if model.drift_includes_programming and other:
+        warn_user(
+            f"{path}.model is {node.model!r}, whose spread contains that of programming; "
+            f"xbar.device.programming_error.model = {programming.model!r} is not added"
         )
+    return model
 
 
 def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array: bool) -> Line:

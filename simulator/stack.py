@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
-from simulator.devices import Device, Draw
-from simulator.errors import InputError, ModelError, require_shape
+from simulator.errors import InputError
 from simulator.fold import Direction, Operand, Plan, make_plan, merge_noise, output_side
 from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
 from simulator.network import TileNetwork
 from simulator.partition import Grid, clip_range
+from simulator.physics import Born, CellPhysics, Place
 from simulator.recorder import Recorder
 from simulator.tile import SignalPath
 
 # Rows of unit columns are named beyond all rows of the matrix, for random draws.
 UNIT_ROW = 1 << 31
-SLOT_STRIDE = 1 << 8
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,13 @@ class State:
     """Programmed conductances in units of Gmax.
 
     ``cells`` (slices, sides, rows, columns); ``unit`` (slices, sides, row parts, columns) for the
-    unit columns, None without.
+    unit columns, None without. ``born`` is how cells that drift began, with the cells and with the
+    unit columns; None where nothing drifts.
     """
 
     cells: Any
     unit: Any
+    born: tuple[Born, Born | None] | None = None
 
 
 @dataclass
@@ -51,6 +52,11 @@ class TileStack:
     streams: Callable[[Purpose], Stream]
     scaling: WeightScaling | None = None
     state: State | None = None
+
+    # What results are multiplied by to make up for drift: all, and those of each tile (row parts,
+    # column parts).
+    gain: float = 1.0
+    tile_gains: Any = None
 
     def __post_init__(self) -> None:
         self._paths: dict[bool, SignalPath] = {}
@@ -66,17 +72,30 @@ class TileStack:
     def programmed(self, weights: Any, scaling: WeightScaling, event: int) -> State:
         """State after programming ``weights`` (rows, columns); nothing is stored yet."""
         xp, code, grid = self.backend.xp, self.hardware.code, self.grid
-        rows = self._row_names(range(grid.rows.length))
         cols = range(grid.cols.start, grid.cols.start + grid.cols.length)
-        cells = self._with_errors(code.encode(scaling.encode(weights, xp), xp), rows, cols, event)
-        if not code.unit_column:
-            return State(cells, None)
-        parts = len(grid.rows.sizes)
-        target = xp.broadcast_to(
-            code.unit(xp)[:, :, None, None], (*cells.shape[:2], parts, grid.cols.length)
+        place = Place(self._row_names(range(grid.rows.length)), cols)
+        target = code.encode(scaling.encode(weights, xp), xp)
+        cells, unit = self._physics.programmed(target, place, event), None
+        if code.unit_column:
+            parts = len(grid.rows.sizes)
+            target = xp.broadcast_to(
+                code.unit(xp)[:, :, None, None], (*cells.start.shape[:2], parts, grid.cols.length)
+            )
+            names = Place(UNIT_ROW + grid.rows.start + xp.arange(parts), cols)
+            unit = self._physics.programmed(target, names, event)
+        return self._state_of(cells, unit)
+
+    @property
+    def _physics(self) -> CellPhysics:
+        return CellPhysics(self.backend, self.hardware, self.streams)
+
+    def _state_of(self, cells: Born, unit: Born | None) -> State:
+        """Cells as they are now, from how they began."""
+        aged = self._physics.aged
+        drifts = not self.hardware.drift.is_ideal
+        return State(
+            aged(cells), None if unit is None else aged(unit), (cells, unit) if drifts else None
         )
-        names = UNIT_ROW + grid.rows.start + xp.arange(parts)
-        return State(cells, self._with_errors(target, names, cols, event))
 
     def reprogrammed(self, state: State, rows: range, cols: range, block: Any, event: int) -> State:
         """``state`` with the cells of ``block`` programmed that lie here; all others stay.
@@ -93,14 +112,47 @@ class TileStack:
         target = code.encode(self.scaling.encode(block, xp), xp)
         shifted = range(cols.start + self.grid.cols.start, cols.stop + self.grid.cols.start,
                         cols.step)  # fmt: skip
-        new = self._with_errors(target, self._row_names(rows), shifted, event)
-        cells = state.cells.copy()
+        new = self._physics.programmed(target, Place(self._row_names(rows), shifted), event)
         row_index = self.backend.asarray(np.asarray(rows))[:, None]
-        cells[:, :, row_index, self.backend.asarray(np.asarray(cols))] = new
-        return replace(state, cells=cells)
+        where = (slice(None), slice(None), row_index, self.backend.asarray(np.asarray(cols)))
+        cells = _with(state.cells, where, self._physics.aged(new))
+        return replace(state, cells=cells, born=_reborn(state, where, new))
 
-    def state_from(self, cells: Any, unit: Any) -> State:
-        """A state made of given conductances. Raises InputError where their shapes do not fit."""
+    def at(self, hardware: Hardware) -> State:
+        """The present cells as they are on ``hardware``, which differs in its time alone."""
+        state = self.held
+        if state.born is None:
+            return state
+        physics = CellPhysics(self.backend, hardware, self.streams)
+        cells, unit = state.born
+        return replace(
+            state, cells=physics.aged(cells), unit=None if unit is None else physics.aged(unit)
+        )
+
+    def state_from(self, cells: Any, unit: Any, born: Any = ()) -> State:
+        """A state made of given conductances. Raises InputError where their shapes do not fit.
+
+        ``born`` are start and draws of cells that drift, and of their unit columns.
+        """
+        if self.hardware.drift.is_ideal != (not born):
+            raise InputError("cells of the state drift and those of the core do not, or reversely")
+        state = self._checked_state(cells, unit)
+        if not born:
+            return state
+        xp = self.backend.xp
+        starts, draws = (
+            [self.backend.asarray(b, dtype=xp.float64) for b in part]
+            for part in (born[0::2], born[1::2])
+        )
+        held = [state.cells] if unit is None else [state.cells, state.unit]
+        shapes = [part.shape for part in held]
+        finite = all(bool(xp.isfinite(part).all()) for part in (*starts, *draws))
+        if [s.shape for s in starts] != shapes or [d.shape for d in draws] != shapes or not finite:
+            raise InputError("the beginnings of the cells do not have the shape of the cells")
+        pairs = [Born(*pair) for pair in zip(starts, draws, strict=True)]
+        return replace(state, born=(pairs[0], pairs[1] if unit is not None else None))
+
+    def _checked_state(self, cells: Any, unit: Any) -> State:
         (rows, cols), merge = self.grid.shape, self.hardware.code.merge
         wanted = (*merge.shape, rows, cols)
         wanted_unit = (*merge.shape, len(self.grid.rows.sizes), cols)
@@ -126,45 +178,6 @@ class TileStack:
 
     def _row_names(self, rows: range) -> Any:
         return self.backend.xp.asarray(np.asarray(rows) + self.grid.rows.start)
-
-    def _with_errors(self, target: Any, rows: Any, cols: range, event: int) -> Any:
-        model, cell = self.hardware.programming, self.hardware.cell
-        if model.is_ideal:
-            return self.backend.xp.ascontiguousarray(target)
-        draw = self._draw(Purpose.PROGRAMMING, target.shape, rows, cols, event, 0)
-        return self._limited(model, model.programmed(target * cell.Gmax, cell, draw), target.shape)
-
-    def _limited(self, model: Device, siemens: Any, shape: tuple[int, ...]) -> Any:
-        """Conductances a model gave, within the limits of the cell and in units of Gmax."""
-        cell, xp = self.hardware.cell, self.backend.xp
-        self._require_real(model, require_shape(model, siemens, shape))
-        limited = xp.clip(xp.asarray(siemens, dtype=xp.float64), cell.low, cell.high)
-        return limited / cell.Gmax
-
-    def _require_real(self, model: Device, values: Any) -> None:
-        if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
-            raise ModelError(
-                f"{type(model).__name__} returned values of dtype {values.dtype} that are not all "
-                "finite real numbers"
-            )
-
-    def _draw(
-        self,
-        purpose: Purpose,
-        shape: tuple[int, ...],
-        rows: Any,
-        cols: range,
-        event: int,
-        phase: int,
-    ) -> Draw:
-        """Random numbers for cells (slices, sides, rows, columns), named by their place."""
-        slices, sides = shape[:2]
-        slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
-        where = (cols, rows, event, slot + phase * SLOT_STRIDE)
-        return Draw(
-            lambda: self.streams(purpose).normal(*where),
-            lambda: self.streams(purpose).uniform(*where),
-        )
 
     # -- reading back ------------------------------------------------------------------------
 
@@ -192,9 +205,32 @@ class TileStack:
     def replace_cells(self, where: Any, values: Any) -> None:
         """Put conductances in units of Gmax into cells; drops everything derived from them."""
         assert self.scaling is not None
-        cells = self.held.cells.copy()
-        cells[where] = self.backend.asarray(values)
-        self.store(replace(self.held, cells=cells), self.scaling)
+        state, values = self.held, self.backend.asarray(values)
+        # A cell that was put somewhere begins there, like the mean of its kind.
+        born = Born(values, self.backend.xp.zeros_like(values))
+        cells = _with(state.cells, where, values)
+        self.store(replace(state, cells=cells, born=_reborn(state, where, born)), self.scaling)
+
+    def magnitudes(self) -> tuple[Any, Any] | None:
+        """Sum of |weight| of each tile (row parts, column parts), at programming and now.
+
+        What a readout of each column by itself would add up to; None where nothing drifts.
+        """
+        state = self.held
+        if state.born is None:
+            return None
+        cells, unit = state.born
+        began = State(cells.start, None if unit is None else unit.start)
+        return self._tile_sums(began), self._tile_sums(state)
+
+    def _tile_sums(self, state: State) -> Any:
+        xp, unit = self.backend.xp, self._unit_of_rows(state)
+        weights = xp.abs(self.hardware.code.decode(state.cells, unit, xp))
+        rows, cols = (
+            self.backend.asarray(np.equal.outer(np.arange(len(axis.sizes)), axis.part) * 1.0)
+            for axis in (self.grid.rows, self.grid.cols)
+        )
+        return rows @ weights @ cols.T
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_paths": {}, "_effective": {}}
@@ -228,7 +264,7 @@ class TileStack:
             plan=plan,
             direction=direction,
             streams=self.streams,
-            weight_limit=self.scaling.limit,
+            weight_limit=self.scaling.limit * self.gain,
             network=self._network(transposed),
             tiles=lambda: self._tiles(self.held),
             is_solved=lambda: transposed in self._effective,
@@ -283,7 +319,12 @@ class TileStack:
             variance = merged * code.product_gain**2
         # From the other side unit columns are not read, so the offset is taken off digitally.
         unit = None if transposed else self._unit_of_rows(mean)
-        weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp))
+        weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp)) * self.gain
+        if self.tile_gains is not None:
+            rows, cols = (
+                self.backend.asarray(axis.part) for axis in (self.grid.rows, self.grid.cols)
+            )
+            weights *= self.tile_gains[rows[:, None], cols]
         if transposed:
             weights, variance = weights.T, None if variance is None else variance.T
         return weights, variance
@@ -291,40 +332,37 @@ class TileStack:
     def _read_moments(self) -> tuple[State, State]:
         """Mean and variance of every cell in one read, after the limits of the cell."""
         state = self.held
-        mean, variance = self._cell_moments(state.cells)
+        mean, variance = self._physics.read_moments(state.cells)
         if state.unit is None:
             return State(mean, None), State(variance, None)
-        unit_mean, unit_variance = self._cell_moments(state.unit)
+        unit_mean, unit_variance = self._physics.read_moments(state.unit)
         return State(mean, unit_mean), State(variance, unit_variance)
-
-    def _cell_moments(self, conductances: Any) -> tuple[Any, Any]:
-        model, cell, kernels = self.hardware.read, self.hardware.cell, self.backend.kernels
-        siemens = conductances * cell.Gmax
-        clipped = (
-            kernels.clipped_normal if model.distribution == "normal" else kernels.clipped_uniform
-        )
-        mean, sigma = model.read_mean(siemens, cell), model.read_sigma(siemens, cell)
-        for values in (mean, sigma):
-            self._require_real(model, require_shape(model, values, siemens.shape))
-        if (sigma < 0).any():
-            raise ModelError(f"{type(model).__name__}.read_sigma is negative")
-        mean, variance = clipped(mean, sigma, cell.low, cell.high)
-        return mean / cell.Gmax, variance / cell.Gmax**2
 
     def _resampled(self, vector: int, phase: int) -> Any:
         """Tiles as one vector sees them in one phase, every cell drawn."""
         state, cols = self.held, self.grid.cols
         columns = range(cols.start, cols.start + cols.length)
-        rows = self._row_names(range(self.grid.rows.length))
-        cells = self._noisy(state.cells, rows, columns, vector, phase)
+        place = Place(self._row_names(range(self.grid.rows.length)), columns)
+        cells = self._physics.noisy(state.cells, place, vector, phase)
         unit = None
         if state.unit is not None:
             parts = self.backend.xp.arange(state.unit.shape[2])
-            names = UNIT_ROW + self.grid.rows.start + parts
-            unit = self._noisy(state.unit, names, columns, vector, phase)
+            names = Place(UNIT_ROW + self.grid.rows.start + parts, columns)
+            unit = self._physics.noisy(state.unit, names, vector, phase)
         return self._tiles(State(cells, unit))
 
-    def _noisy(self, cells: Any, rows: Any, cols: range, vector: int, phase: int) -> Any:
-        model, cell = self.hardware.read, self.hardware.cell
-        draw = self._draw(Purpose.READ_NOISE, cells.shape, rows, cols, vector, phase)
-        return self._limited(model, model.read(cells * cell.Gmax, cell, draw), cells.shape)
+
+def _with(array: Any, where: Any, values: Any) -> Any:
+    """A copy of ``array`` with ``values`` at some place."""
+    array = array.copy()
+    array[where] = values
+    return array
+
+
+def _reborn(state: State, where: Any, new: Born) -> tuple[Born, Born | None] | None:
+    """How cells began, after some were programmed anew."""
+    if state.born is None:
+        return None
+    cells, unit = state.born
+    start = _with(cells.start, where, new.start)
+    return Born(start, _with(cells.normal, where, new.normal)), unit

@@ -28,6 +28,7 @@ LAYERS = [
     {"draws"},
     {"readout"},
     {"tile"},
+    {"physics"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},
     {"geometry", "irdrop"},

@@ -9,6 +9,7 @@ from adapters.torch.convert import (
     inconvertible_modules,
     new_epoch,
     reinitialize,
+    set_time,
     synchronize,
     to_torch,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "inconvertible_modules",
     "new_epoch",
     "reinitialize",
+    "set_time",
     "summary",
     "synchronize",
     "to_torch",

@@ -252,6 +252,22 @@ def reinitialize(model: nn.Module) -> None:
         layer.reinitialize()
 
 
+def set_time(model: nn.Module, time: float) -> None:
+    """Look at the chips of every analog layer at a time since programming, in the drift's unit.
+
+    Every cell keeps what it drew at its programming. If a layer refuses, all stay as they were.
+    """
+    layers = analog_modules(model)
+    before = [layer.core.time for layer in layers]
+    try:
+        for layer in layers:
+            layer.set_time(time)
+    except Exception:
+        for layer, was in zip(layers, before, strict=True):
+            layer.set_time(was)
+        raise
+
+
 def new_epoch(model: nn.Module) -> None:
     """Begin the next epoch: layers with ``redraw="epoch"`` draw new errors from now on."""
     for layer in analog_modules(model):

@@ -148,6 +148,12 @@ class AnalogLayer(LayerState, nn.Module):
             raise InputError(f"layer {self.path!r}: {error}") from None
         self._mark()
 
+    def set_time(self, time: float) -> None:
+        """Look at the cells at a time since programming, in the time unit of the drift model."""
+        for core in self.arrays:
+            core.time = time
+        self.__dict__.update(_held=None, _reach=None)
+
     @property
     def _draw(self) -> int | None:
         """Which programming errors are drawn: new ones each step or epoch, or always the same."""

@@ -78,9 +78,11 @@ class LayerState:
 
 def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:
     arrays = {k: [torch.from_numpy(a) for a in state[k]] for k in ("cells", "unit")}
-    return {**state, **arrays}
+    born = [[torch.from_numpy(a) for a in part] for part in state["born"]]
+    return {**state, **arrays, "born": born}
 
 
 def _as_arrays(state: dict[str, Any]) -> dict[str, Any]:
     arrays = {k: [t.cpu().numpy() for t in state[k]] for k in ("cells", "unit")}
-    return {**state, **arrays}
+    born = [[t.cpu().numpy() for t in part] for part in state.get("born", [])]
+    return {**state, **arrays, "born": born}

@@ -180,6 +180,10 @@ class IdealDevice(Device):
         """Zero."""
         return 0.0 * siemens
 
+    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+        """Zero."""
+        return 0.0 * siemens
+
     def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
         """Ohm's law."""
         return siemens * volts

@@ -84,6 +84,12 @@ class SimulationParameters(BaseParameters):
         choices=("auto", "effective", "iterative", "nodal"),
         doc="how wire resistance is solved; auto: the cheapest exact way",
     )
+    drift_compensation: str = parameter(
+        "none",
+        type=str,
+        choices=("none", "global", "per_tile"),
+        doc="scale results by how much the weights, of the core or of a tile, have faded",
+    )
     memory_limit: int = parameter(
         256 * 2**20, type=int, low=1, unit="bytes", doc="bound for intermediate arrays"
     )

@@ -1,0 +1,125 @@
+"""What cells do: miss their target, drift, and read differently each time.
+
+A cell has one history. What it draws at its programming it keeps for life: its conductance at a
+later time follows from where it began and from that draw, so a core that is looked at later is the
+same chip, older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.backend import Backend, Purpose, Stream
+from simulator.devices import Device, Draw
+from simulator.errors import ModelError, require_shape
+from simulator.hardware import Hardware
+
+SLOT_STRIDE = 1 << 8
+# Slots of one programming: the programming error, and what a cell draws for its drift.
+ERROR_SLOT, DRIFT_SLOT = 0, 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Names of a block of cells for random draws: matrix rows and columns."""
+
+    rows: Any
+    cols: range
+
+
+@dataclass(frozen=True)
+class Born:
+    """A block of cells (slices, sides, rows, columns) as it was programmed.
+
+    ``start`` is its conductance then, in units of Gmax; ``normal`` what each cell drew for its
+    drift, None for cells that do not drift.
+    """
+
+    start: Any
+    normal: Any = None
+
+
+@dataclass(frozen=True)
+class CellPhysics:
+    """The device models of a core at work on blocks of cells, in units of Gmax."""
+
+    backend: Backend
+    hardware: Hardware
+    streams: Callable[[Purpose], Stream]
+
+    def programmed(self, target: Any, place: Place, event: int) -> Born:
+        """Cells after programming to ``target``."""
+        drift = self.hardware.drift
+        if drift.is_ideal:
+            return Born(self._with_error(target, place, event))
+        if drift.drift_includes_programming:
+            # The spread at any time is that of one draw about the target.
+            draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
+            return Born(self.backend.xp.ascontiguousarray(target), draw.normal())
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_SLOT)
+        return Born(self._with_error(target, place, event), draw.normal())
+
+    def aged(self, born: Born) -> Any:
+        """Conductances now, at the time of the hardware."""
+        drift, cell = self.hardware.drift, self.hardware.cell
+        if born.normal is None:
+            return born.start
+        siemens = drift.drifted(born.start * cell.Gmax, born.normal, cell)
+        return self._limited(drift, siemens, born.start.shape)
+
+    def _with_error(self, target: Any, place: Place, event: int) -> Any:
+        model, cell = self.hardware.programming, self.hardware.cell
+        if model.is_ideal:
+            return self.backend.xp.ascontiguousarray(target)
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
+        return self._limited(model, model.programmed(target * cell.Gmax, cell, draw), target.shape)
+
+    def noisy(self, conductances: Any, place: Place, vector: int, phase: int) -> Any:
+        """Cells as one vector reads them in one phase."""
+        model, cell = self.hardware.read, self.hardware.cell
+        draw = self._draw(Purpose.READ_NOISE, conductances.shape, place, vector, phase)
+        siemens = model.read(conductances * cell.Gmax, cell, draw)
+        return self._limited(model, siemens, conductances.shape)
+
+    def read_moments(self, conductances: Any) -> tuple[Any, Any]:
+        """Mean and variance of every cell in one read, after the limits of the cell."""
+        model, cell, kernels = self.hardware.read, self.hardware.cell, self.backend.kernels
+        siemens = conductances * cell.Gmax
+        clipped = (
+            kernels.clipped_normal if model.distribution == "normal" else kernels.clipped_uniform
+        )
+        mean, sigma = model.read_mean(siemens, cell), model.read_sigma(siemens, cell)
+        for values in (mean, sigma):
+            self._require_real(model, require_shape(model, values, siemens.shape))
+        if (sigma < 0).any():
+            raise ModelError(f"{type(model).__name__}.read_sigma is negative")
+        mean, variance = clipped(mean, sigma, cell.low, cell.high)
+        return mean / cell.Gmax, variance / cell.Gmax**2
+
+    def _limited(self, model: Device, siemens: Any, shape: tuple[int, ...]) -> Any:
+        """Conductances a model gave, within the limits of the cell and in units of Gmax."""
+        cell, xp = self.hardware.cell, self.backend.xp
+        self._require_real(model, require_shape(model, siemens, shape))
+        limited = xp.clip(xp.asarray(siemens, dtype=xp.float64), cell.low, cell.high)
+        return limited / cell.Gmax
+
+    def _require_real(self, model: Device, values: Any) -> None:
+        if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
+            raise ModelError(
+                f"{type(model).__name__} returned values of dtype {values.dtype} that are not all "
+                "finite real numbers"
+            )
+
+    def _draw(
+        self, purpose: Purpose, shape: tuple[int, ...], place: Place, event: int, phase: int
+    ) -> Draw:
+        """Random numbers for cells (slices, sides, rows, columns), named by their place."""
+        slices, sides = shape[:2]
+        slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
+        where = (place.cols, place.rows, event, slot + phase * SLOT_STRIDE)
+        return Draw(
+            lambda: self.streams(purpose).normal(*where),
+            lambda: self.streams(purpose).uniform(*where),
+        )
