@@ -272,6 +272,7 @@ def _device_model(node: Any, path: str, effect: Any, cell: Cell) -> Device:
     model = _model("device", node, path)
     if not model.models(effect):
         raise ModelError(f"{path}.model: {node.model!r} does not describe {effect} of a cell")
+    model = model.bound(node.parents[-1], node)
     model.check_cell(cell)
     return model
 

@@ -33,7 +33,7 @@ LAYERS = [
     {"arrays", "arraylike", "complexes", "views"},
     {"geometry", "irdrop"},
     {"core"},
-    {"profile", "testing"},
+    {"profile", "testing", "legacy"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

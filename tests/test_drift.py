@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from strategies import core_of, set_style
 
-from simulator import CrossSimParameters, InputError, ModelError, ParameterError
+from simulator import AnalogCore, CrossSimParameters, InputError, ModelError, ParameterError
 from simulator.devices import Device, NormalProportionalDevice
 from simulator.errors import OhmCoreWarning
 
@@ -120,8 +120,6 @@ def test_a_spread_that_contains_programming_is_drawn_once():
 def test_another_programming_error_is_not_added_to_such_a_spread():
     alone = core_of(matrix(), fading("SpreadingCell")).get_matrix()
     with pytest.warns(OhmCoreWarning, match="contains that of programming"):
-        from simulator import AnalogCore
-
         core = AnalogCore(matrix(), with_error(fading("SpreadingCell"), magnitude=0.5))
     assert np.array_equal(core.get_matrix(), alone)
 

@@ -140,6 +140,10 @@ class Device:
         """Differential conductance in siemens, the derivative of ``current`` by the voltage."""
         raise NotImplementedError
 
+    def bound(self, device_node: Any, node: Any) -> Device:
+        """The model for the nodes ``xbar.device`` and ``xbar.device.<effect>``; mostly itself."""
+        return self
+
     def check_cell(self, cell: Cell) -> None:
         """Raise ModelError for a cell that the model does not describe."""
 

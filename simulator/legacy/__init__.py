@@ -1,0 +1,1 @@
+"""Base classes that notebooks written for CrossSim derive their own models from."""
