@@ -14,6 +14,7 @@ module             what it does
 `files`            matrices and inputs from .npy, .npz and .csv
 `workload`         what is computed: the digits classifier, or one product of your own
 `measure`          START HERE: calibrate, build one chip, multiply, compare
+`wires`            a look inside arrays whose wires have resistance
 `statistics`       errors, signal-to-noise ratios, 95 % intervals
 `runner`           all chips of all settings, over processes
 `store`            the results folder: continued, shown or refused

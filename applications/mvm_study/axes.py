@@ -46,12 +46,14 @@ class Axis:
 
     def show_with_unit(self, value: Any) -> str:
         """Return `value` in words, with the unit."""
-        return self.show(value) + {"%": " %", "bits": " bits"}.get(self.unit, "")
+        return self.show(value) + (f" {self.unit}" if self.unit else "")
 
 
 _SHARE = Spec(float, low=0, high=10)
 _RATIO = Spec(float, low=1, low_open=True, high=math.inf)
+_OHMS = Spec(float, low=0, unit="ohm")
 _DEVICE = "xbar.device"
+_WIRES = "xbar.array.parasitics"
 
 _AXES = (
     Axis("adc_bits", "ADC resolution", "bits", path="xbar.adc.mvm.bits", more_is_better=True),
@@ -69,6 +71,14 @@ _AXES = (
             more_is_better=False,
         )
         for key in _ERRORS
+    ),
+    Axis(
+        "wire_resistance",
+        "wire resistance per cell",
+        "Ω",
+        log=True,
+        spec=_OHMS,
+        more_is_better=False,
     ),
 )
 
@@ -102,6 +112,9 @@ def parameter_updates(values: dict[str, Any]) -> dict[str, Any]:
             updates[f"{node}.enable"] = value > 0
             updates[f"{node}.model"] = "NormalProportionalDevice"
             updates[f"{node}.magnitude"] = value
+        elif key == "wire_resistance":
+            updates[f"{_WIRES}.enable"] = value > 0
+            updates |= {f"{_WIRES}.{line}": value for line in ("Rp_row", "Rp_col")}
         elif key == "on_off_ratio":
             finite = math.isfinite(value)
             updates["xbar.device.infinite_on_off_ratio"] = not finite

@@ -29,6 +29,7 @@ from .settings import expand
 from .store import Setup, Store
 from .summary import Point, summarise
 from .tables import tables
+from .wires import look_inside
 from .workload import Workload, load_workload
 
 
@@ -112,7 +113,8 @@ def _run(options: argparse.Namespace, command: str, console: Console, complaints
     points = summarise(settings, store.rows)
     page = store.folder / "index.html"
     if not page.exists():
-        write_report(store, points, setup)
+        looks = look_inside(config, settings, lambda: workload or load_workload(config))
+        write_report(store, points, setup, looks)
     _show(store, points, setup, console)
     console.print(f"\npage with figures: {page}", markup=False, soft_wrap=True)
 

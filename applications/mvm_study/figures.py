@@ -19,6 +19,7 @@ from .config import StudyConfig
 from .settings import GRID
 from .statistics import Estimate
 from .summary import Point, by_mapping, of_sweep
+from .wires import Drops
 
 # One per colour, for those who see none.
 _MARKERS = "osD^vPX"
@@ -57,6 +58,33 @@ def grid_pictures(config: StudyConfig, points: Sequence[Point]) -> list[Picture]
     shades = [_shade(point) for point in own if np.isfinite(_shade(point))]
     limits = (min(shades, default=0.0), max(shades, default=1.0))
     return [_map_picture(config, name, group, limits) for name, group in by_mapping(own).items()]
+
+
+def wire_picture(mapping: str, full: Drops, real: Drops, name: str) -> Picture:
+    """Return heat maps of the voltage lost in an array, at full scale and for the input `name`."""
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(5.2, 3.1), layout="constrained")
+        figure.suptitle(f"{mapping}: voltage lost in the wires", x=0.02, ha="left", weight="bold")
+        left, right = figure.subplots(1, 2, sharey=True)
+        limit = 100 * max(full.lost.max(), real.lost.max())
+        rows, columns = full.lost.shape
+        for axes, drops, title in ((left, full, "every input full"), (right, real, name)):
+            image = axes.imshow(
+                100 * drops.lost, cmap="cividis_r", aspect="auto", vmin=0, vmax=limit,
+                extent=(0.5, columns + 0.5, rows + 0.5, 0.5), interpolation="nearest",
+            )  # fmt: skip
+            axes.set_title(title, size=11, weight="normal")
+            axes.set_xlabel("bit line")
+            axes.set_xticks(_ends(columns))
+            axes.set_yticks(_ends(rows))
+        left.set_ylabel("word line")
+        figure.colorbar(image, ax=(left, right), label="% of a full input's voltage")
+        return _picture(f"wires-{mapping}", figure, f"Voltage lost in the wires of {mapping}")
+
+
+def _ends(count: int) -> list[int]:
+    """Return the first, the middle and the last number of lines counted from 1."""
+    return sorted({1, (count + 1) // 2, count})
 
 
 def _snr_picture(name: str, key: str, points: Sequence[Point]) -> Picture:
@@ -127,7 +155,7 @@ def _label_x(axes: Axes, key: str, points: Sequence[Point]) -> None:
     values = list(dict.fromkeys(point.setting.point[key] for point in points))
     positions = _positions(key, points)
     axes.set_xlabel(shown.title)
-    if shown.log and _numeric(values):
+    if shown.log and _numeric(values) and min(values) > 0:
         axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     places = list(positions.values())

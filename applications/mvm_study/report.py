@@ -14,12 +14,13 @@ from simulator import CrossSimParameters
 
 from .axes import axis, parameter_updates
 from .config import StudyConfig, Values
-from .figures import Picture, grid_pictures, sweep_pictures
+from .figures import Picture, grid_pictures, sweep_pictures, wire_picture
 from .settings import BASE, GRID
 from .statistics import Estimate, share
 from .store import Setup, Store, write_whole
 from .summary import Point, by_mapping, finding, of_sweep
 from .tables import decibel, percent, sweep_titles
+from .wires import Drops, Look
 
 _MEANINGS = {
     "BALANCED": "two cells per weight, one for each sign, whose currents are subtracted",
@@ -45,17 +46,21 @@ class Section:
     finding: str
 
 
-def write_report(store: Store, points: Sequence[Point], setup: Setup) -> None:
+def write_report(
+    store: Store, points: Sequence[Point], setup: Setup, looks: Sequence[Look] = ()
+) -> None:
     """Write the figures and ``index.html`` into the results folder; the page comes last."""
     digital = digital_accuracy(setup)
     pictures = sweep_pictures(store.config, points, digital)
     maps = grid_pictures(store.config, points)
+    sections = _sections(store.config, points, setup, pictures)
+    if looks:
+        sections.append(_wire_section(looks, setup))
     folder = store.folder / "figures"
     folder.mkdir(exist_ok=True)
-    for picture in [*maps, *(picture for group in pictures.values() for picture in group)]:
+    for picture in [*maps, *(picture for section in sections for picture, _ in section.pictures)]:
         write_whole(folder / f"{picture.name}.png", picture.png)
         write_whole(folder / f"{picture.name}.svg", picture.svg)
-    sections = _sections(store.config, points, setup, pictures)
     if maps:
         caption = "Mean over chips of every combination; the lighter, the better."
         title = sweep_titles(store.config)[GRID]
@@ -87,6 +92,47 @@ def _sections(
         captioned = list(zip(pictures[sweep.name], captions))
         sections.append(Section(sweep.name, sweep.title, sweep.text, captioned, shows))
     return sections
+
+
+def _wire_section(looks: Sequence[Look], setup: Setup) -> Section:
+    name = "first vector" if setup.digital_correct is None else "first test image"
+    text = (
+        "The first array of each mapping, drawn with its drivers at the left and ground at the"
+        " bottom. The darker a cell, the more of its voltage is lost on the way to it and from"
+        " there to ground. "
+    )
+    problems = [f"No map of {look.setting.mapping}: {look.problem}" for look in looks]
+    text += " ".join(line for line, look in zip(problems, looks) if look.problem)
+    pictures = [
+        (
+            wire_picture(look.setting.mapping, look.full, look.real, name),
+            _wire_caption(look, look.full, look.real, name),
+        )
+        for look in looks
+        if look.full and look.real
+    ]
+    return Section("wire-maps", "Where does the voltage go?", text, pictures, "")
+
+
+def _wire_caption(look: Look, full: Drops, real: Drops, name: str) -> str:
+    """Return what there is to see in the maps of one array."""
+    rows, columns = full.lost.shape
+    ohms = ", ".join(f"{k} {v:g}\N{NO-BREAK SPACE}Ω" for k, v in look.resistances.items())
+    sliced = "of the most significant slice " if look.is_sliced else ""
+    pairs = "the positive cells " if look.is_pair else "the cells "
+    left = 100 * (1 - full.lost[full.drive != 0])
+    word, bit = full.worst
+    serial = " (its most significant digit)" if look.is_serial else ""
+    feeding = "Supply" if look.is_gated else "Word"
+    return (
+        f"{rows} word lines and {columns} bit lines with {pairs}{sliced}({ohms}). With every input"
+        f" at full scale a cell gets {left.min():.1f} to {left.max():.1f} % of its drive. Most is"
+        f" missing at word line {word}, bit line {bit}. {feeding} lines take up to"
+        f" {100 * full.word_lines.max():.1f} %, bit lines up to {100 * full.bit_lines.max():.1f} %,"
+        f" and the currents of the bit lines are off by {100 * full.error:.1f} % (RMS). With the"
+        f" {name}{serial}, no cell misses more than {100 * real.lost.max():.1f} %, and the currents"
+        f" are off by {100 * real.error:.1f} %."
+    )
 
 
 def _captions(label: str, points: Sequence[Point], setup: Setup) -> list[str]:
