@@ -112,6 +112,7 @@ class Arrays:
             "unit": [np.array(host(s.unit)) for s in held if s.unit is not None],
             "born": [[np.array(host(part)) for part in _beginnings(state)] for state in held],
             "time": self.time,
+            "served": [[s.served.get(side, 0) for side in (False, True)] for s in self.stacks],
             "codes": [_code_numbers(stack) for stack in self.stacks],
             "range": [self.scaling.low, self.scaling.high],
             "clipping": self.scaling.clipping,
@@ -123,8 +124,9 @@ class Arrays:
         """Take over conductances, range and counters. Raises InputError where they do not fit."""
         try:
             cells, unit = list(state["cells"]), list(state["unit"])
-            born = [list(parts) for parts in state.get("born", [])] or [[]] * len(cells)
-            time = float(state.get("time", self.time))
+            born = [list(parts) for parts in state["born"]]
+            time = float(state["time"])
+            served = [[int(n) for n in pair] for pair in state["served"]]
             low, high = state["range"]
             codes = [[float(number) for number in code] for code in state["codes"]]
             scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
@@ -152,6 +154,8 @@ class Arrays:
         self._use(hardware)
         self._store(states, scaling)
         self.programmings, self.vectors = counters
+        for stack, pair in zip(self.stacks, served, strict=False):
+            stack.served.update(zip((False, True), pair, strict=True))
 
     @property
     def time(self) -> float:

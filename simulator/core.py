@@ -206,8 +206,10 @@ class AnalogCore(Geometry, ArrayLike):
     def get_effective_matrix(self) -> Any:
         """The matrix that the arrays multiply by, (m, n): what a layer back-propagates through.
 
-        ``get_matrix`` as a product sees it: with the wires between the cells, and the mean of
-        read noise. Raises InputError before the first programming and for complex cores.
+        ``get_matrix`` as a product sees it: with the wires between the cells and, where it is
+        drawn for each output, the mean of read noise; of nonlinear cells what small voltages
+        meet, of gated ones the cells without wires. Raises InputError before the first programming
+        and for complex cores.
         """
         self._require_programmed()
         if self.complex_valued:

@@ -94,6 +94,11 @@ class Line:
         return scaling.encode(scaling.low), scaling.encode(scaling.high)
 
     @property
+    def has_mismatch(self) -> bool:
+        """True where converters differ from one another, by random numbers."""
+        return not self.adc.is_ideal and self.adc.has_mismatch
+
+    @property
     def digits_exact(self) -> bool:
         """True where cutting a converted input into digits and merging them gives it back."""
         limits = self.dac_limits(self._any_scaling)
@@ -137,12 +142,16 @@ class Hardware:
     @property
     def ideal_wires(self) -> bool:
         """True where every current is a conductance times a voltage."""
-        return self.circuit.is_ideal or (self.circuit.is_linear and not any(self.wired_slices))
+        return _is_ideal(self.circuit, self.wired_slices)
 
     @property
     def solves_each_input(self) -> bool:
         """True where the network has no effective conductances, or they are not wanted."""
         return not self.ideal_wires and self.circuit.solves_each_input
+
+
+def _is_ideal(circuit: Circuit, wired: tuple[bool, ...]) -> bool:
+    return circuit.is_ideal or (circuit.is_linear and not any(wired))
 
 
 def at_time(hardware: Hardware, time: float) -> Hardware:
@@ -192,7 +201,7 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
     wired = wired_slices(params, len(code.merge))
     read = _device_model(device.read_noise, "xbar.device.read_noise", "read", cell)
     sampling = params.simulation.read_noise_sampling
-    if sampling == "per_output" and not read.is_ideal and not circuit.is_ideal:
+    if sampling == "per_output" and not read.is_ideal and not _is_ideal(circuit, wired):
         raise ParameterError(
             "simulation.read_noise_sampling is 'per_output', but with wire resistance or nonlinear "
             "cells the noise of an output is no sum over its cells; choose 'auto' or 'per_device'"
@@ -273,7 +282,10 @@ def _device_model(node: Any, path: str, effect: Any, cell: Cell) -> Device:
     if not model.models(effect):
         raise ModelError(f"{path}.model: {node.model!r} does not describe {effect} of a cell")
     model = model.bound(node.parents[-1], node)
-    model.check_cell(cell)
+    try:
+        model.check_cell(cell)
+    except ModelError as error:
+        raise ModelError(f"{path}.model = {node.model!r}: {error}") from None
     return model
 
 

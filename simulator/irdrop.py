@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,14 @@ def ir_drop(
     arrays: Arrays, x: Any, part: tuple[int, int], weight_slice: int, phase: int, transposed: bool
 ) -> IRDrop:
     """What ``AnalogCore.ir_drop`` returns."""
-    r, c = part
+    try:
+        r, c = (operator.index(number) for number in part)
+        weight_slice, phase = operator.index(weight_slice), operator.index(phase)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"part {part!r}, weight_slice {weight_slice!r}, phase {phase!r}; needed are two "
+            "integers, an integer, and an integer"
+        ) from None
     if not (0 <= r < len(arrays.rows.sizes) and 0 <= c < len(arrays.cols.sizes)):
         counts = len(arrays.rows.sizes), len(arrays.cols.sizes)
         raise InputError(f"part {part}; the matrix has {counts} row and column parts")
@@ -65,7 +73,7 @@ def ir_drop(
     path = stack.path(transposed)
     lines = x[path.direction.inputs.slice, None]
     scaling = path.line.scaling(lambda: x, stack.backend)
-    place = (0, 0) if several else part
+    place = (0, 0) if several else (r, c)
     state, ideal = path.tile_state(lines, scaling, place, weight_slice, phase)
     volt, amp = hardware.cell.Vread, hardware.cell.Vread * hardware.cell.Gmax
 

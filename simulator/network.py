@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 from simulator.backend import Backend
 from simulator.circuits import CellState, Circuit
 from simulator.partition import Axis, Grid
+
+# More vectors than anybody multiplies.
+SOLVED = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,49 @@ class TileNetwork:
                     index = (rows[:, None, None], columns[:, None], slices)
                     tiles = (*(xp.asarray(i) for i in index), slice(None))
                     yield (*tiles, slice(height + self.has_unit), slice(width)), circuit
+
+
+@dataclass
+class NetworkSolution:
+    """Effective conductances of one direction, bought when they are worth their price.
+
+    ``served`` counts by direction the vectors that were solved one by one since the cells were
+    programmed; it is ``SOLVED`` once the conductances are at hand, and outlives them in copies.
+    """
+
+    network: TileNetwork
+    tiles: Callable[[], Any]
+    served: dict[bool, int]
+    _cells: Any = None
+
+    def effective(self) -> Any:
+        """Tiles of effective conductances, kept."""
+        if self.network.is_ideal:
+            return self.tiles()
+        if self._cells is None:
+            self._cells = self.network.effective(self.tiles())
+            self.served[self.network.transposed] = SOLVED
+        return self._cells
+
+    @property
+    def is_waiting(self) -> bool:
+        """True where vectors are solved one by one so far."""
+        return not self.network.is_ideal and self._so_far < SOLVED
+
+    @property
+    def _so_far(self) -> int:
+        return self.served.get(self.network.transposed, 0)
+
+    def waits(self, vectors: int) -> bool:
+        """Whether so many vectors more are solved one by one, as all before them were.
+
+        The conductances are bought when the vectors so far would have cost as much.
+        """
+        if not self.is_waiting:
+            return False
+        total = self._so_far + vectors
+        self.served[self.network.transposed] = total
+        return self.network.prefers_currents(self.tiles(), total)
 
 
 def _by_size(axis: Axis) -> list[tuple[int, np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend, Purpose
-from simulator.currents import OUT_PART, OUTPUT, SIDE, SLICE, Currents
+from simulator.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Currents
 from simulator.draws import LineDraws
 from simulator.errors import require_shape
 from simulator.fold import Direction
@@ -25,7 +26,8 @@ class Readout:
     """The output side of one direction.
 
     ``digits`` are those of the inputs where every phase is converted on its own, else None.
-    ``noise_point`` is "converter" or "output", see ``fold.Plan``.
+    ``noise_point`` is "converter" or "output", see ``fold.Plan``. ``converters`` gives what was
+    fixed when converters of a shape were made.
     """
 
     backend: Backend
@@ -37,6 +39,7 @@ class Readout:
     draws: LineDraws
     weight_limit: float
     recorder: Recorder | None
+    converters: Callable[[tuple[int, ...]], Any]
 
     def results(self, currents: Currents, volts: Any, call: Call) -> Any:
         """From currents at the converter to results."""
@@ -73,7 +76,9 @@ class Readout:
         if adc.stochastic_rounding:
             dither = self.draws.for_lines(Purpose.ROUNDING, "uniform", amps.shape, vectors)
             dither = dither.astype(amps.dtype)
-        converted = adc.convert(amps, low, high, self.backend.kernels, dither)
+        made = self.converters(amps.shape[OUT_PART:REST])
+        last = () if made is None else (made,)
+        converted = adc.convert(amps, low, high, self.backend.kernels, dither, *last)
         return require_shape(adc, converted, amps.shape)
 
     def _code_dtype(self, dtype: Any) -> Any:

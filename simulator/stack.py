@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import Backend, Purpose, Stream
+from simulator.draws import ConverterBank
 from simulator.errors import InputError
 from simulator.fold import Direction, Operand, Plan, make_plan, merge_noise, output_side
 from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
-from simulator.network import TileNetwork
+from simulator.network import NetworkSolution, TileNetwork
 from simulator.partition import Grid, clip_range
 from simulator.physics import Born, CellPhysics, Place
 from simulator.recorder import Recorder
@@ -60,8 +62,13 @@ class TileStack:
 
     def __post_init__(self) -> None:
         self._paths: dict[bool, SignalPath] = {}
-        self._effective: dict[bool, Any] = {}
+        self._solutions: dict[bool, NetworkSolution] = {}
+        self.served: dict[bool, int] = {}
         self._plans: dict[bool, tuple[Direction, Plan]] = {}
+        self._banks: dict[bool, ConverterBank] = {}
+        if any(line.has_mismatch for line in (self.hardware.mvm, self.hardware.vmm)):
+            # The seed is taken as converters are made: copies of an unused core are this chip.
+            self.streams(Purpose.FABRICATION)
         slices = len(self.hardware.code.merge)
         self.recorders = {
             transposed: Recorder(slices) for transposed in (False, True) if self.hardware.record
@@ -174,7 +181,7 @@ class TileStack:
     def store(self, state: State, scaling: WeightScaling) -> None:
         """Make ``state`` the programmed one; drops everything derived from the one before."""
         self.state, self.scaling = state, scaling
-        self._paths, self._effective = {}, {}
+        self._paths, self._solutions, self.served = {}, {}, {}
 
     def _row_names(self, rows: range) -> Any:
         return self.backend.xp.asarray(np.asarray(rows) + self.grid.rows.start)
@@ -233,7 +240,7 @@ class TileStack:
         return rows @ weights @ cols.T
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_paths": {}, "_effective": {}}
+        return {**self.__dict__, "_paths": {}, "_solutions": {}}
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -257,6 +264,7 @@ class TileStack:
         hardware = self.hardware
         line = hardware.vmm if transposed else hardware.mvm
         direction, plan = self._plan(transposed)
+        bank = ConverterBank(self.backend, line.adc, direction, self.streams, transposed)
         return SignalPath(
             backend=self.backend,
             hardware=hardware,
@@ -265,15 +273,18 @@ class TileStack:
             direction=direction,
             streams=self.streams,
             weight_limit=self.scaling.limit * self.gain,
-            network=self._network(transposed),
-            tiles=lambda: self._tiles(self.held),
-            is_solved=lambda: transposed in self._effective,
+            solution=self._solution(transposed),
             operand=lambda: self._operand(transposed, with_noise=plan.noise == "per_output"),
-            largest_cell=lambda: float(self.held.cells.max()),
+            largest_cell=self._largest_cell,
             matrix=lambda: self._matrix(transposed, with_noise=plan.noise == "per_output"),
             resample=self._resampled,
             recorder=self.recorders.get(transposed),
+            converters=self._banks.setdefault(transposed, bank),
         )
+
+    def _largest_cell(self) -> float:
+        state = self.held
+        return max(float(part.max()) for part in (state.cells, state.unit) if part is not None)
 
     def _network(self, transposed: bool) -> TileNetwork:
         hardware = self.hardware
@@ -285,18 +296,24 @@ class TileStack:
     def _tiles(self, state: State) -> Any:
         return self.grid.scatter(state.cells, state.unit, self.backend)
 
-    def _effective_tiles(self, transposed: bool) -> Any:
-        """Effective conductances of the programmed cells, kept until they change."""
-        network = self._network(transposed)
-        if network.is_ideal:
-            return self._tiles(self.held)
-        if transposed not in self._effective:
-            self._effective[transposed] = network.effective(self._tiles(self.held))
-        return self._effective[transposed]
+    def _solution(self, transposed: bool) -> NetworkSolution:
+        if transposed not in self._solutions:
+            tiles = partial(self._tiles, self.held)
+            network = self._network(transposed)
+            self._solutions[transposed] = NetworkSolution(network, tiles, self.served)
+        return self._solutions[transposed]
+
+    def _linear_tiles(self, transposed: bool) -> Any:
+        """Effective conductances; of nonlinear cells those that small voltages meet."""
+        network, circuit = self._network(transposed), self.hardware.circuit
+        if circuit.is_linear:
+            return self._solution(transposed).effective()
+        linear = replace(network, circuit=circuit.small_signals)
+        return linear.effective(circuit.slopes(self._tiles(self.held)))
 
     def _operand(self, transposed: bool, with_noise: bool) -> Operand:
         if not with_noise:
-            operand = Operand(self._effective_tiles(transposed))
+            operand = Operand(self._solution(transposed).effective())
         else:
             mean, variance = self._read_moments()
             operand = Operand(self._tiles(mean), self._tiles(variance))
@@ -310,8 +327,8 @@ class TileStack:
         assert self.scaling is not None
         code, xp = self.hardware.code, self.backend.xp
         mean, variance = self.held, None
-        if not self.hardware.ideal_wires and self.hardware.circuit.is_linear:
-            tiles = self._effective_tiles(transposed)
+        if not self.hardware.ideal_wires:
+            tiles = self._linear_tiles(transposed)
             mean = State(*self.grid.gather(tiles, code.unit_column, self.backend))
         if with_noise:
             mean, spread = self._read_moments()

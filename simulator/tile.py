@@ -33,7 +33,7 @@ from simulator.errors import InputError, require_shape
 from simulator.fold import Direction, Operand, Plan
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
-from simulator.network import TileNetwork
+from simulator.network import NetworkSolution
 from simulator.products import Call, MatrixProduct, Product
 from simulator.readout import Readout
 from simulator.recorder import Recorder
@@ -51,11 +51,11 @@ Times = Callable[[Any, Any], Any]
 class SignalPath:
     """One direction of a stack of programmed tiles, ready to multiply.
 
-    ``tiles`` are the programmed cells, ``network`` tells what currents they draw, and ``resample``
-    draws fresh tiles for one vector and one phase (noise per device). ``operand`` holds the
-    effective conductances of every cell as seen from this direction; ``matrix`` the whole path
-    merged into one matrix of weights and their variances, where the plan is linear; ``is_solved``
-    tells whether the effective conductances are at hand.
+    ``solution`` holds the programmed tiles and tells what currents they draw; ``resample`` draws
+    fresh tiles for one vector and one phase (noise per device). ``operand`` holds the effective
+    conductances of every cell as seen from this direction; ``matrix`` the whole path merged into
+    one matrix of weights and their variances, where the plan is linear. ``converters`` gives what
+    was fixed when ADCs of a shape were made.
     """
 
     backend: Backend
@@ -65,13 +65,12 @@ class SignalPath:
     direction: Direction
     streams: Callable[[Purpose], Stream]
     weight_limit: float
-    network: TileNetwork
-    tiles: Callable[[], Any]
-    is_solved: Callable[[], bool]
+    solution: NetworkSolution
     operand: Callable[[], Operand]
     matrix: Callable[[], tuple[Any, Any]]
     largest_cell: Callable[[], float]
     resample: Callable[[int, int], Any]
+    converters: Callable[[tuple[int, ...]], Any]
     recorder: Recorder | None = None
 
     def multiply(
@@ -85,12 +84,16 @@ class SignalPath:
         """
         call = Call(vectors, product or self.matrix_product, scaling.gain)
         step = self._batch_step(inputs.dtype.itemsize, vectors)
+        # Asked for all vectors at once: how work is cut must not change a result.
+        solved = vectors.size * len(self._phase_weights)
+        unrolled = self.plan.unrolled or self.solution.waits(solved)
         if 0 < len(vectors) <= step and vectors.size:
-            return self._multiply(inputs, scaling, call)
+            return self._multiply(inputs, scaling, call, unrolled)
         out = self._empty(call, inputs.dtype)
         for start in range(0, len(vectors) if vectors.size else 0, step):
             part = slice(start, start + step)
-            out[:, part] = self._multiply(*call.part(inputs, part, scaling))
+            some, of_scaling, of_call = call.part(inputs, part, scaling)
+            out[:, part] = self._multiply(some, of_scaling, of_call, unrolled)
         return out
 
     def _empty(self, call: Call, dtype: Any) -> Any:
@@ -103,7 +106,7 @@ class SignalPath:
         digits = self.line.digits if self.plan.phases else None
         return Readout(
             self.backend, self.hardware, self.line, digits, self.plan.noise_point, self.direction,
-            draws, self.weight_limit, self.recorder,
+            draws, self.weight_limit, self.recorder, self.converters,
         )  # fmt: skip
 
     @cached_property
@@ -111,9 +114,8 @@ class SignalPath:
         """The product that columns of a dense array drive."""
         return MatrixProduct(self.direction.inputs, self.backend)
 
-    def _multiply(self, inputs: Any, scaling: InputScaling, call: Call) -> Any:
+    def _multiply(self, inputs: Any, scaling: InputScaling, call: Call, unrolled: bool) -> Any:
         """``multiply`` for as many vectors as fit into memory."""
-        unrolled = self.plan.unrolled or self._should_wait(call.vectors.size)
         if self._is_scale_free and not unrolled:
             limited = self._can_reach_limit(inputs, call, scaling.gain)
 
@@ -155,26 +157,14 @@ class SignalPath:
         phases = self._phases(self._volts(inputs, scaling))
         if not 0 <= phase < len(phases):
             raise InputError(f"phase {phase}; the inputs are applied in {len(phases)} phase(s)")
-        return self.network.tile_state(self.tiles(), phases[phase : phase + 1], part, at)
-
-    def _should_wait(self, vectors: int) -> bool:
-        """Whether the effective conductances are not worth their price yet.
-
-        They are bought when the vectors so far would have cost as much one by one.
-        """
-        if self.network.is_ideal or self.is_solved():
-            return False
-        self._served["vectors"] += vectors * len(self._phase_weights)
-        return self.network.prefers_currents(self.tiles(), self._served["vectors"])
-
-    @cached_property
-    def _served(self) -> dict[str, int]:
-        return {"vectors": 0}
+        return self.solution.network.tile_state(
+            self.solution.tiles(), phases[phase : phase + 1], part, at
+        )
 
     @property
     def is_waiting(self) -> bool:
-        """True where the merged matrix is not at hand and vectors are solved one by one."""
-        return not self.network.is_ideal and not self.is_solved()
+        """True where vectors are solved one by one so far, for want of effective conductances."""
+        return self.solution.is_waiting
 
     def _times_unrolled(self, volts: Any, call: Call) -> Any:
         """Every vector is solved on its own: it meets its own cells, or switches them."""
@@ -316,7 +306,7 @@ class SignalPath:
 
     def _currents_one_by_one(self, volts: Any, vectors: Any) -> Currents:
         """Currents of every vector and phase, with cells drawn anew where their noise is."""
-        phases, network = self._phases(volts), self.network
+        phases, network = self._phases(volts), self.solution.network
         if self.plan.noise == "per_device":
             columns = []
             for vector, phase_volts in zip(vectors, phases.transpose(2, 0, 1), strict=True):
@@ -327,7 +317,7 @@ class SignalPath:
                 columns.append(self.backend.xp.concatenate(column))
             currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
         else:
-            currents = Currents(network.currents(self.tiles(), phases))
+            currents = Currents(network.currents(self.solution.tiles(), phases))
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
     # -- the column limit --------------------------------------------------------------------

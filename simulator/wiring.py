@@ -21,7 +21,9 @@ def build_circuit(params: CrossSimParameters, shared_line: bool, law: CellLaw | 
         parasitics.Rp_row_terminal_norm, parasitics.Rp_col_terminal_norm,
     )  # fmt: skip
     if not parasitics.enable or wires.is_zero:
-        return IdealCircuit() if law is None else UncoupledNonlinearCircuit(law, shared_line)
+        if law is None:
+            return IdealCircuit(shared_line)
+        return UncoupledNonlinearCircuit(law, shared_line)
     simulation = params.simulation
     common: dict[str, Any] = {
         "law": law,

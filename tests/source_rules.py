@@ -45,6 +45,8 @@ OWNERS = {
     "cupyx": ["simulator/kernels/*cupy*", "simulator/backend/*cupy*"],
     "torch": ["adapters/*/*"],
     "keras": ["adapters/*/*"],
+    "matplotlib": ["simulator/*/curves.py", "applications/*"],
+    "pandas": ["simulator/devices/measurements.py", "applications/*"],
 }
 
 MAX_FILE_LINES = 400

@@ -150,6 +150,7 @@ def test_other_hardware_can_be_looked_into(tmp_path, more):
 
 def test_wires_that_cannot_be_solved_do_not_cost_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr("applications.mvm_study.wires._ITERATIONS", 1)
+    monkeypatch.setattr("simulator.circuits.sources.PATIENCE", 1)
     path = study(tmp_path, "wire_resistance: 500")
     assert cli.main(["--config", str(path), "--workers", "1", "--out", str(tmp_path / "out")]) == 0
     page = page_of(tmp_path / "out")

@@ -35,6 +35,19 @@ DEVICES = ["IdealDevice"] + [
     for scale in ("Independent", "Proportional", "InverseProportional")
 ]
 
+CIRCUIT_ADCS = {
+    "RampADC": {"sigma_capacitor": 0.2},
+    "SarADC": {"sigma_capacitor": 0.2, "group_size": 2},
+    "PipelineADC": {"sigma_C1": 0.1, "sigma_C2": 0.1, "sigma_Cpar": 0.1, "group_size": 3},
+    "CyclicADC": {"sigma_C1": 0.1, "sigma_C2": 0.1, "sigma_Cpar": 0.1},
+}
+
+# CubicDevice further down, the others in tests/test_published_devices.py and
+# tests/test_table_devices.py.
+CHECKED_ELSEWHERE = {
+    "CubicDevice", "HermesPCM", "PCM", "PCMJoshi", "RRAMCMO", "RRAMMilo", "RRAMWan", "RRAMWan2022",
+    "SONOS", "TableDevice",
+}  # fmt: skip
 
 WIRED = [
     f"{style}{source}SourceCircuit"
@@ -56,8 +69,8 @@ def shipped(kind):
 
 
 def test_every_shipped_model_is_checked_here():
-    assert shipped("device") == {*DEVICES, "CubicDevice"}
-    assert shipped("adc") == {"IdealADC", "QuantizerADC", "SignMagnitudeADC"}
+    assert shipped("device") == {*DEVICES, *CHECKED_ELSEWHERE}
+    assert shipped("adc") == {"IdealADC", "QuantizerADC", "SignMagnitudeADC", *CIRCUIT_ADCS}
     assert shipped("dac") == {"IdealDAC", "QuantizerDAC", "SignMagnitudeDAC"}
     assert shipped("circuit") == {"IdealCircuit", "UncoupledNonlinearCircuit", *WIRED}
 
@@ -73,6 +86,18 @@ def test_adcs_conform(name, bits):
     check_adc(name, bits=bits)
     if name != "SignMagnitudeADC":
         check_adc(name, bits=bits, signed=False)
+
+
+@pytest.mark.parametrize("bits", [0, 2, 5, 8])
+@pytest.mark.parametrize("name", CIRCUIT_ADCS)
+def test_circuit_adcs_conform(name, bits):
+    for signed in (True, False):
+        check_adc(name, bits=bits, signed=signed)
+        varied = {"sigma_comparator": 0.1, **CIRCUIT_ADCS[name]}
+        check_adc(name, monotone=False, bits=bits, signed=signed, gain_db=40, **varied)
+    # A search that halves is monotone whatever its levels are.
+    if name == "SarADC":
+        check_adc(name, bits=bits, sigma_capacitor=0.5, sigma_comparator=0.1)
 
 
 @pytest.mark.parametrize("bits", [0, 2, 5, 8])
@@ -100,6 +125,51 @@ def test_nonlinear_cells_conform():
 
     with pytest.raises(ConformanceError, match="derivative"):
         check_device(Steeper)
+
+
+@dataclass(frozen=True)
+class _Fading(Device):
+    """Half of the conductance is lost in each unit of time, with a spread that grows."""
+
+    def drift_mean(self, siemens, cell):
+        return siemens * 0.5**cell.time
+
+    def drift_sigma(self, siemens, cell):
+        return 0.01 * cell.time * siemens
+
+
+BROKEN_DRIFT = {
+    "at time 1: its sigma is negative": {"drift_sigma": lambda self, g, cell: -cell.time * g},
+    "as it began": {"drifted": lambda self, g, z, cell: 0.9 * g},
+    "leaves the device": {"drifted": lambda self, g, z, cell: np.array(g.tolist())},
+    "device array": {"drifted": lambda self, g, z, cell: np.asarray(g) + 0 * z},
+    "changes its argument": {"drifted": lambda self, g, z, cell: np.multiply(g, 2, out=g)},
+    "as it was programmed": {
+        "drift_includes_programming": True,
+        "drifted": Device.drifted,
+        "programming_sigma": lambda self, g, cell: 0.1 * g,
+    },
+}
+
+
+def test_drift_conforms_at_every_time():
+    for time in (0.0, 0.5, 3.0):
+        check_device(_Fading, Cell(1e-6, 1e-5, time=time))
+
+
+@pytest.mark.parametrize("law", BROKEN_DRIFT)
+def test_broken_drift_is_told_which_law_it_breaks(law):
+    broken = dataclass(frozen=True)(type("BrokenDrift", (_Fading,), BROKEN_DRIFT[law]))
+    with pytest.raises(ConformanceError, match=law):
+        check_device(broken)
+
+
+@pytest.mark.parametrize(("gain", "shift", "law"), [(1.1, 0.0, "spread"), (1.0, 0.2, "mean")])
+def test_drift_that_is_not_its_declared_moments_is_found(monkeypatch, gain, shift, law):
+    normal = Draw.normal
+    monkeypatch.setattr(Draw, "normal", lambda self: gain * normal(self) + shift)
+    with pytest.raises(ConformanceError, match=law):
+        check_device(_Fading)
 
 
 @pytest.mark.parametrize("signed", [True, False])
@@ -202,6 +272,44 @@ def test_broken_converters_are_told_which_law_they_break():
 
     with pytest.raises(ConformanceError, match="different results"):
         check_adc(TooFine)
+
+    @dataclass(frozen=True)
+    class Fabricated(ADC):
+        bits: int = parameter(4, type=int)
+
+        def fabricate(self, shape, draw, kernels):
+            return draw(range(1), 1)[..., 0]
+
+        def convert(self, amps, low, high, kernels, dither=None, made=None):
+            shift = 0 if made is None else made.reshape(1, *made.shape, *(1,) * (amps.ndim - 6))
+            return kernels.quantize(amps + 0.1 * shift, low, high, 2**self.bits - 1)
+
+    check_adc(Fabricated)
+
+    @dataclass(frozen=True)
+    class Secret(Fabricated):
+        has_mismatch = False
+
+    with pytest.raises(ConformanceError, match="has_mismatch is False"):
+        check_adc(Secret)
+
+    @dataclass(frozen=True)
+    class Restless(Fabricated):
+        def fabricate(self, shape, draw, kernels):
+            noise = np.random.default_rng().normal(size=shape)
+            return kernels.xp.asarray(noise)
+
+    with pytest.raises(ConformanceError, match="depends on its calls"):
+        check_adc(Restless)
+
+    @dataclass(frozen=True)
+    class Neighbourly(Fabricated):
+        def convert(self, amps, low, high, kernels, dither=None, made=None):
+            moved = amps if made is None else amps - amps.mean(axis=-1, keepdims=True)
+            return kernels.quantize(moved, low, high, 2**self.bits - 1)
+
+    with pytest.raises(ConformanceError, match="vectors beside it"):
+        check_adc(Neighbourly)
 
 
 def test_a_circuit_that_makes_current_is_told_so():

@@ -218,12 +218,12 @@ def test_one_vector_on_a_large_array_is_solved_alone():
     core = core_of(a, p)
     stack = core.arrays.stacks[0]
     few = core @ np.ones(96)
-    assert not stack._effective
+    assert stack.path(False).is_waiting
     many = core @ np.ones((96, 2000))
-    assert stack._effective
+    assert not stack.path(False).is_waiting
     assert close(few, many[:, 0])
     core.set_matrix(a / 2)
-    assert not stack._effective
+    assert stack.path(False).is_waiting
 
 
 def test_the_matrix_of_a_wired_core_is_what_it_multiplies_by():

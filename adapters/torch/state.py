@@ -84,5 +84,5 @@ def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:
 
 def _as_arrays(state: dict[str, Any]) -> dict[str, Any]:
     arrays = {k: [t.cpu().numpy() for t in state[k]] for k in ("cells", "unit")}
-    born = [[t.cpu().numpy() for t in part] for part in state.get("born", [])]
+    born = [[t.cpu().numpy() for t in part] for part in state["born"]]
     return {**state, **arrays, "born": born}

@@ -63,6 +63,15 @@ class Circuit:
         return IdealCircuit()
 
     @property
+    def small_signals(self) -> Circuit:
+        """The linear network that this one is for small voltages, of cells as in ``slopes``."""
+        return self
+
+    def slopes(self, conductances: Any) -> Any:
+        """Differential conductances of the cells at zero volts."""
+        return conductances
+
+    @property
     def solves_each_input(self) -> bool:
         """True where every input vector is to be solved on its own, by ``currents``."""
         return not self.is_linear
@@ -90,14 +99,22 @@ class Circuit:
         self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
-        across = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
-        amps = conductances[..., None] * across
-        return _at_the_drivers(amps, across, transposed, xp)
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class IdealCircuit(Circuit):
-    """Wires without resistance: Ohm's law in every cell, Kirchhoff's on every line."""
+    """Wires without resistance: Ohm's law in every cell, Kirchhoff's on every line.
+
+    The cells of an ``interleaved`` pair share an output line; only inside can that be told.
+    """
+
+    interleaved: bool = False
+
+    @property
+    def without_wires(self) -> Circuit:
+        """This one."""
+        return self
 
     @property
     def is_ideal(self) -> bool:
@@ -107,6 +124,13 @@ class IdealCircuit(Circuit):
     def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
         """The conductances themselves."""
         return conductances
+
+    def cell_state(
+        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+    ) -> CellState:
+        """Everything inside the array, for arguments as in ``currents``."""
+        across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
+        return _at_the_drivers(conductances[..., None] * across, across, transposed, xp)
 
 
 @dataclass(frozen=True)
@@ -123,6 +147,15 @@ class UncoupledNonlinearCircuit(Circuit):
     def without_wires(self) -> Circuit:
         """This one."""
         return self
+
+    @property
+    def small_signals(self) -> Circuit:
+        """Ohmic cells."""
+        return IdealCircuit(self.interleaved)
+
+    def slopes(self, conductances: Any) -> Any:
+        """Differential conductances of the cells at zero volts."""
+        return self.law(conductances, 0.0)[1]
 
     @property
     def is_linear(self) -> bool:

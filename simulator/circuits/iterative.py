@@ -24,6 +24,10 @@ ARRAY_AXES = (CELL_AXIS, INPUT_AXIS, OUTPUT_AXIS)
 LIMIT = 1000
 # Newton's method: steps, error of a step against the error before it, and halvings of a step.
 STEPS, STEP_ACCURACY, HALVINGS = 50, 0.01, 30
+# A bound below this, in currents of a line at full voltage, may be down to rounding.
+CANCELLED = 1e-9
+# Rounding of an output, relative to the currents that it is the sum of.
+ROUNDING = 1e-13
 
 Cell = Callable[[Any], tuple[Any, Any]]
 Profiles = tuple[np.ndarray, np.ndarray]
@@ -164,14 +168,18 @@ def solve(
     ``e = -inv(A) r``, and an output, the sum u.i over one line, by ``u.e``, at most
     ``sqrt(u.inv(A) u) sqrt(r.inv(A) r)`` by Cauchy and Schwarz. As ``A >= diag(1/G)`` and so
     ``inv(A) <= diag(G)``, that is at most ``sqrt(sum_line G) sqrt(r.G r)``. Cells without
-    conductance carry no current and drop out of all sums.
+    conductance carry no current and drop out of all sums. Where outputs cancel, the currents of
+    their cells bound what rounding leaves.
     """
+    # In units of the largest voltage: squares of what is left are then numbers.
+    scale = _largest(volts, xp)
+    volts = volts / scale
     shape = np.broadcast_shapes(conductances.shape, volts.shape)
     drops = Drops(shape, wires, transposed, xp)
     near = None
     if start is not None:
         conducting = conductances > 0
-        near = xp.where(conducting, start / xp.where(conducting, conductances, 1.0), 0.0)
+        near = xp.where(conducting, start / xp.where(conducting, conductances, 1.0), 0.0) / scale
     currents, bound, allowed = _conjugate_gradients(
         conductances, volts, drops, tolerance, 0.0, limit, near
     )
@@ -179,7 +187,21 @@ def solve(
         reached = tolerance * bound / xp.where(allowed > 0, allowed, 1.0)
         raise _unconverged("Conjugate gradients", limit, reached, tolerance)
     currents *= conductances
+    currents *= scale
     return currents
+
+
+def _largest(volts: Any, xp: ModuleType) -> Any:
+    """Largest magnitude of each vector (..., 1, 1, 1, B); one where all are zero."""
+    largest = xp.abs(volts).max(axis=ARRAY_AXES, keepdims=True)
+    return xp.where(largest > 0, largest, 1.0)
+
+
+def _rounding(currents: Any, drops: Drops) -> Any:
+    """What rounding leaves of outputs whose cell currents cancel, (..., 1, 1, 1, B)."""
+    gross = drops.lines(drops.xp.abs(currents))
+    lines = gross[..., 0].size // max(1, int(np.prod(gross.shape[:CELL_AXIS])))
+    return ROUNDING * math.sqrt(lines) * gross.max(axis=ARRAY_AXES, keepdims=True)
 
 
 def _conjugate_gradients(
@@ -216,6 +238,8 @@ def _conjugate_gradients(
         bound = xp.sqrt(line_total * square)
         largest = xp.abs(outputs).max(axis=ARRAY_AXES, keepdims=True)
         allowed = relative * largest + absolute
+        if bool((bound <= CANCELLED * line_total).any()):
+            allowed = allowed + _rounding(g * v, drops)
         if iteration == limit or bool((bound <= allowed).all()):
             break
         flow = drops(xp.multiply(g, direction, out=moved), response)
@@ -253,10 +277,12 @@ def newton(
     line supply lines of its own (see `Drops`; ``wires`` then counts for nothing). Raises
     ModelError.
 
-    The bound is that of `solve`, with differential conductances for G: with the secants between
-    result and solution it would be strict, as ``<dv, di> + <di, P di> = <r, di>`` for the residual
-    r, and near the solution the two agree.
+    The bound is that of `solve` with conductances that are never below the differential ones nor
+    below the secants I / V: between result and solution ``<dv, di> + <di, P di> = <r, di>`` for the
+    residual r. Cells whose current falls with the voltage take what the others leave them, so that
+    they converge where their wires are weak.
     """
+    scale = _largest(volts, xp)
     v = volts if start is None else start
     current, slope = cell(v)
     drops = Drops(current.shape, wires, transposed, xp, supply)
@@ -264,15 +290,20 @@ def newton(
     outputs = drops(current, fall)
     missing = volts - v - fall
     for _ in range(STEPS):
-        slope = xp.maximum(slope, 0.0)
-        merit = _dot(missing, slope * missing, xp)
-        bound = xp.sqrt(drops.lines(slope).max(axis=ARRAY_AXES, keepdims=True) * merit)
+        weight, slope = _weights(current, v, slope, scale, xp), xp.maximum(slope, 0.0)
+        merit = _merit(missing, weight, scale, xp)
+        bound = xp.sqrt(drops.lines(weight).max(axis=ARRAY_AXES, keepdims=True) * merit) * scale
         allowed = tolerance * xp.abs(outputs).max(axis=ARRAY_AXES, keepdims=True)
+        allowed = allowed + _rounding(current, drops)
         solved = bound <= allowed
         if bool(solved.all()):
             return current
-        inner = xp.maximum(0.3 * allowed, STEP_ACCURACY * bound)
-        change, _, _ = _conjugate_gradients(slope, missing, drops, 0.0, inner, limit)
+        inner = xp.maximum(0.3 * allowed, STEP_ACCURACY * bound) / scale
+        change, _, _ = _conjugate_gradients(slope, missing / scale, drops, 0.0, inner, limit)
+        change *= scale
+        # The gradients do not see cells without a slope: these get what the drops leave.
+        drops(slope * change, fall)
+        change = xp.where(slope > 0, change, missing - fall)
         # Halve the step of each vector until its residual falls.
         length = xp.where(solved, 0.0, 1.0)
         for _ in range(HALVINGS):
@@ -280,7 +311,7 @@ def newton(
             current, steepness = cell(trial)
             outputs = drops(current, fall)
             missing = volts - trial - fall
-            better = solved | (_dot(missing, slope * missing, xp) < merit)
+            better = solved | (_merit(missing, weight, scale, xp) < merit)
             if bool(better.all()):
                 break
             length = xp.where(better, length, length / 2)
@@ -289,6 +320,20 @@ def newton(
         v, slope = trial, steepness
     reached = tolerance * bound / xp.where(allowed > 0, allowed, 1.0)
     raise _unconverged("Newton's method", STEPS, reached, tolerance)
+
+
+def _weights(current: Any, v: Any, slope: Any, scale: Any, xp: ModuleType) -> Any:
+    """Conductances that residual voltages are weighed with: differential ones or secants."""
+    across = xp.abs(v)
+    small = across < 1e-9 * scale
+    secant = xp.where(small, 0.0, xp.abs(current) / xp.where(small, 1.0, across))
+    return xp.maximum(slope, secant)
+
+
+def _merit(missing: Any, weight: Any, scale: Any, xp: ModuleType) -> Any:
+    """Weighted squares of the residual, in units of the largest voltage of a vector."""
+    residual = missing / scale
+    return _dot(residual, weight * residual, xp)
 
 
 def predicted_seconds(

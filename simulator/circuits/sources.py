@@ -7,7 +7,7 @@ Interleaved: both cells of a pair feed one output line, driven with opposite vol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ from simulator.circuits.wires import Wires
 from simulator.errors import ModelError, NotSupportedError
 
 Method = Literal["auto", "effective", "iterative", "nodal"]
+# Iterations for a look inside: it may take longer than a multiply.
+PATIENCE = 20_000
 Profiles = tuple[np.ndarray, np.ndarray]
 
 
@@ -48,8 +50,12 @@ class _WiredCircuit(Circuit):
     def without_wires(self) -> Circuit:
         """The same cells on wires without resistance."""
         if self.law is None:
-            return IdealCircuit()
+            return IdealCircuit(self.shares_lines)
         return UncoupledNonlinearCircuit(self.law, self.shares_lines)
+
+    def slopes(self, conductances: Any) -> Any:
+        """Differential conductances of the cells at zero volts."""
+        return conductances if self.law is None else self.law(conductances, 0.0)[1]
 
     def _networks(self, cells: Any, behind: int = 2) -> Any:
         """Cells (..., sides, outputs, inputs) as solvers take them, with the cells of a place.
@@ -57,7 +63,7 @@ class _WiredCircuit(Circuit):
         The sides are the cells of one network, or networks of one cell at each place. ``behind``
         axes follow the sides.
         """
-        return cells if self.shares_lines else np.expand_dims(cells, -behind - 1)
+        return cells if self.shares_lines else cells[(..., None, *[slice(None)] * behind)]
 
     def _sides(self, cells: Any, behind: int = 2) -> Any:
         """The inverse of ``_networks``."""
@@ -82,6 +88,11 @@ class _InputSource(_WiredCircuit):
     def is_linear(self) -> bool:
         """True for ohmic cells."""
         return self.law is None
+
+    @property
+    def small_signals(self) -> Circuit:
+        """The same wires with ohmic cells."""
+        return replace(self, law=None)
 
     @property
     def solves_each_input(self) -> bool:
@@ -140,7 +151,8 @@ class _InputSource(_WiredCircuit):
         self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
-        amps = self._networks(self.cell_currents(conductances, volts, transposed, xp), 3)
+        patient = replace(self, iterations=max(self.iterations, PATIENCE))
+        amps = self._networks(patient.cell_currents(conductances, volts, transposed, xp), 3)
         drive = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
         drops = iterative.Drops(amps.shape, self.wires, transposed, xp)
         return self._state(amps, drops.potentials(amps, self._networks(drive, 3)), xp)
@@ -168,6 +180,11 @@ class _SeparateSource(_WiredCircuit):
     selected: Literal["top", "bottom"] = "top"
 
     @property
+    def small_signals(self) -> Circuit:
+        """No network: cells that are all switched on, without wires."""
+        return IdealCircuit()
+
+    @property
     def is_linear(self) -> bool:
         """Always False: which cells conduct depends on the inputs."""
         return False
@@ -176,11 +193,7 @@ class _SeparateSource(_WiredCircuit):
         self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
     ) -> Any:
         """Line currents, line by line. Raises NotSupportedError for a VMM."""
-        if transposed:
-            raise NotSupportedError(
-                "x @ core with xbar.array.parasitics.current_from_input = False: outputs cannot "
-                "be driven, because only the input lines switch cells"
-            )
+        _require_inputs(transposed)
         self._require_ohmic()
         cells, drive = self._gated(conductances, volts, xp)
         profiles = self.profiles(conductances.shape[-1])
@@ -200,9 +213,11 @@ class _SeparateSource(_WiredCircuit):
         self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
+        _require_inputs(transposed)
         cells, drive = self._gated(conductances, volts, xp)
         profiles = self.profiles(conductances.shape[-1])
-        amps = self._cell_currents(cells, profiles, drive, xp)
+        patient = replace(self, iterations=max(self.iterations, PATIENCE))
+        amps = patient._cell_currents(cells, profiles, drive, xp)
         drops = iterative.Drops(amps.shape, self.wires, transposed, xp, profiles)
         return self._state(amps, drops.potentials(amps, drive[..., None, :, :]), xp)
 
@@ -246,6 +261,14 @@ class InterleavedSeparateSourceCircuit(_SeparateSource):
     """Pairs on shared output lines, each with two supply lines."""
 
     shares_lines = True
+
+
+def _require_inputs(transposed: bool) -> None:
+    if transposed:
+        raise NotSupportedError(
+            "x @ core with xbar.array.parasitics.current_from_input = False: outputs cannot be "
+            "driven, because only the input lines switch cells"
+        )
 
 
 def _ohmic(conductances: Any, volts: Any) -> tuple[Any, Any]:

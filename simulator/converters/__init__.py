@@ -1,17 +1,26 @@
 """Converters: inputs to voltages (DAC), currents to codes (ADC), and their full-scale ranges."""
 
 from simulator.converters.adc import ADC, IdealADC, QuantizerADC, SignMagnitudeADC
+from simulator.converters.circuit import CircuitADC
 from simulator.converters.dac import DAC, IdealDAC, QuantizerDAC, SignMagnitudeDAC
+from simulator.converters.pipeline import CyclicADC, PipelineADC
+from simulator.converters.ramp import RampADC
 from simulator.converters.ranges import ConverterRange
+from simulator.converters.sar import SarADC
 
 __all__ = [
     "ADC",
     "DAC",
+    "CircuitADC",
     "ConverterRange",
+    "CyclicADC",
     "IdealADC",
     "IdealDAC",
+    "PipelineADC",
     "QuantizerADC",
     "QuantizerDAC",
+    "RampADC",
+    "SarADC",
     "SignMagnitudeADC",
     "SignMagnitudeDAC",
 ]

@@ -2,16 +2,24 @@
 
 Currents are in units of one device at Gmax with full-scale input. ``low`` and ``high`` broadcast
 against the currents: every slice and every tile has its own full-scale range.
+
+In a core, currents have the axes (phase, output part, input part, slice, side, output, *rest); all
+but the first and the rest count physical converters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from simulator import registry
 from simulator.errors import ModelError
 from simulator.schema import parameter
+
+# ``draw(numbers, group_size)``: standard normals of shape (*places, groups, len(numbers)). Each
+# number of a range names a part of a circuit; the outputs of one group have one circuit together.
+Draw = Callable[[range, int], Any]
 
 
 @dataclass(frozen=True)
@@ -24,14 +32,28 @@ class ADC:
         False, type=bool, doc="round up with the probability of the distance from the level below"
     )
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        registry.register("adc", cls)
+        if not abstract:
+            registry.register("adc", cls)
 
     @property
     def is_ideal(self) -> bool:
         """True where currents pass unchanged, without any limit."""
         return self.bits == 0
+
+    @property
+    def has_mismatch(self) -> bool:
+        """True where no two converters are alike, so that fabricating them takes random numbers."""
+        return type(self).fabricate is not ADC.fabricate
+
+    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Any:
+        """What is fixed when converters are made, kept for the life of the core; None for nothing.
+
+        ``shape``: converters by (output part, input part, slice, side, output). Anything but None
+        is handed to ``convert`` as a last argument ``made``.
+        """
+        return None
 
     def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
         """Currents after conversion, same shape and unit as ``amps``.

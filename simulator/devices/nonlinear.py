@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from simulator.devices.base import Cell, Device
 from simulator.errors import ModelError
@@ -26,9 +29,21 @@ class CellLaw:
         """Both, in the shape that the arguments broadcast to."""
         cell = self.cell
         siemens, across = conductances * cell.Gmax, volts * cell.Vread
-        amps = self.model.current(siemens, across, cell)
-        slope = self.model.slope(siemens, across, cell)
+        shape = np.broadcast_shapes(conductances.shape, np.shape(volts))
+        amps, slope = (
+            self._checked(getattr(self.model, what)(siemens, across, cell), shape, what)
+            for what in ("current", "slope")
+        )
         return amps / (cell.Gmax * cell.Vread), slope / cell.Gmax
+
+    def _checked(self, values: Any, shape: tuple[int, ...], what: str) -> Any:
+        name = f"{type(self.model).__name__}.{what}"
+        if values.shape != shape:
+            raise ModelError(f"{name} returned shape {values.shape}; needed is {shape}")
+        # A NaN or infinity reaches the sum.
+        if not math.isfinite(float(values.sum())):
+            raise ModelError(f"{name} returned values that are not all finite numbers")
+        return values
 
 
 @dataclass(frozen=True)

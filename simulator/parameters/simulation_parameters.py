@@ -82,7 +82,8 @@ class SimulationParameters(BaseParameters):
         "auto",
         type=str,
         choices=("auto", "effective", "iterative", "nodal"),
-        doc="how wire resistance is solved; auto: the cheapest exact way",
+        doc="how wire resistance is solved; auto: vector by vector, to Verr_th_mvm or 1e-6, until "
+        "the exact effective conductances would have cost as much, then with these",
     )
     drift_compensation: str = parameter(
         "none",

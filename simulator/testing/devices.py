@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import numpy_backend
 from simulator.devices import Cell, Device, Draw
+from simulator.errors import ModelError, OhmCoreWarning
 from simulator.testing.conformance import (
     STANDARD_ERRORS,
     ConformanceError,
@@ -29,15 +33,21 @@ def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> Non
     ``parameters`` are those of the class; ``cell`` the conductances to try (1 to 10 uS by
     default). The laws: a frozen dataclass with declared fields; shape, dtype and array module are
     kept; arguments are not changed; the same draws give the same cells; spreads are not negative;
-    drawn mean and variance agree with the declared ones within five standard errors; no voltage, no
-    current; ``slope`` is the derivative of ``current``.
+    drawn mean and variance agree with the declared ones within five standard errors, also after
+    drift at ``cell.time``, at time 0 and at time 1 where the model describes them; a cell that has
+    not aged is as it began unless the model declares a spread then, or as programming leaves it
+    where drift contains that; no voltage, no current; ``slope`` is the derivative of ``current``.
     Raises ConformanceError.
     """
     device = instance("device", Device, model, parameters)
     cell = cell or Cell(Gmin=1e-6, Gmax=1e-5)
     effects = [effect for effect in ("programming", "read") if device.models(effect)]
-    conducts = device.models("current")
-    require(effects or conducts, device, "describes neither programming, reading nor a current")
+    conducts, drifts = device.models("current"), device.models("drift")
+    require(
+        effects or drifts or conducts,
+        device,
+        "describes neither programming, reading, drift nor a current",
+    )
     if conducts:
         _check_current(device, cell)
     for effect in effects:
@@ -46,7 +56,57 @@ def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> Non
             _check_law(device, law, effect, np.full(shape, cell.Gmax / 2), cell)
         _check_module(device, law, effect, cell)
         if device.has_moments(effect):
-            _check_moments(device, law, effect, cell)
+            mean = getattr(device, f"{effect}_mean")
+            _check_moments(device, law, mean, getattr(device, f"{effect}_sigma"), effect, cell)
+    if drifts:
+        _check_drift(device, cell)
+
+
+def _check_drift(device: Device, cell: Cell) -> None:
+    for aged in _ages(device, cell):
+        when = f"drift at time {aged.time:g}"
+        for shape in SHAPES:
+            _check_law(device, _drift_law(device), when, np.full(shape, cell.Gmax / 2), aged)
+        _check_module(device, _drift_law(device), when, aged)
+        declares = type(device).drifted is Device.drifted
+        if declares:
+            mean, sigma = device.drift_mean, device.drift_sigma
+            _check_moments(device, _drift_law(device), mean, sigma, when, aged)
+        if aged.time == 0:
+            _check_not_aged(device, aged, declares)
+
+
+def _ages(device: Device, cell: Cell) -> Iterator[Cell]:
+    """The cell as it is given, just programmed, and after one unit of time."""
+    yield cell
+    for time in {0.0, 1.0} - {cell.time}:
+        aged = replace(cell, time=time)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", OhmCoreWarning)
+                device.check_cell(aged)
+        except ModelError:
+            continue
+        yield aged
+
+
+def _drift_law(device: Device) -> Any:
+    """Drift with the arguments of the other effects."""
+    return lambda siemens, cell, draw: device.drifted(siemens, draw.normal(), cell)
+
+
+def _check_not_aged(device: Device, cell: Cell, declares: bool) -> None:
+    """At time 0 drift adds what it declares to the start, or is the programming it contains."""
+    levels = np.linspace(cell.Gmin, cell.Gmax, CONDUCTANCES)
+    draw = _draw(levels.shape)
+    if device.drift_includes_programming and device.models("programming"):
+        wanted, beginning = device.programmed(levels, cell, draw), "as it was programmed"
+    elif device.drift_includes_programming or declares:
+        return
+    else:
+        wanted, beginning = levels, "as it began"
+    off = np.abs(device.drifted(levels, draw.normal(), cell) - wanted)
+    require(np.all(off <= 1e-9 * cell.Gmax), device, f"drift: a cell is not {beginning} at time 0")
 
 
 def _check_current(device: Device, cell: Cell) -> None:
@@ -63,6 +123,10 @@ def _check_current(device: Device, cell: Cell) -> None:
     rise = device.current(levels, volts + step, cell) - device.current(levels, volts - step, cell)
     off = np.abs(rise / (2 * step) - device.slope(levels, volts, cell))
     require(np.all(off <= 1e-6 * cell.Gmax), device, "slope: is not the derivative of current")
+    across = fake_backend().asarray(volts)
+    for what in ("current", "slope"):
+        law = getattr(device, what)
+        _check_kept(device, lambda siemens, law=law: law(siemens, across[:3], cell), what, cell)
 
 
 def _check_law(device: Device, law: Any, effect: str, siemens: np.ndarray, cell: Cell) -> None:
@@ -79,15 +143,19 @@ def _check_law(device: Device, law: Any, effect: str, siemens: np.ndarray, cell:
 
 
 def _check_module(device: Device, law: Any, effect: str, cell: Cell) -> None:
-    """The model must keep the array module, so that it also runs on a GPU."""
     backend = fake_backend()
-    siemens = backend.asarray(np.linspace(cell.Gmin, cell.Gmax, 6).reshape(2, 3))
     draw = Draw(
         lambda: backend.asarray(np.full((2, 3), 0.3)),
         lambda: backend.asarray(np.full((2, 3), 0.7)),
     )
+    _check_kept(device, lambda siemens: law(siemens, cell, draw), effect, cell)
+
+
+def _check_kept(device: Device, law: Any, effect: str, cell: Cell) -> None:
+    """The model must keep the array module, so that it also runs on a GPU."""
+    siemens = fake_backend().asarray(np.linspace(cell.Gmin, cell.Gmax, 6).reshape(2, 3))
     try:
-        result = law(siemens, cell, draw)
+        result = law(siemens)
     except TypeError as error:
         raise ConformanceError(
             f"{device!r}: {effect}: fails on a device array ({error}); use operators and methods "
@@ -96,20 +164,21 @@ def _check_module(device: Device, law: Any, effect: str, cell: Cell) -> None:
     require(isinstance(result, DeviceArray), device, f"{effect}: leaves the device")
 
 
-def _check_moments(device: Device, law: Any, effect: str, cell: Cell) -> None:
+def _check_moments(
+    device: Device, law: Any, mean_law: Any, sigma_law: Any, effect: str, cell: Cell
+) -> None:
     levels = np.linspace(cell.Gmin, cell.Gmax, CONDUCTANCES)
-    mean = getattr(device, f"{effect}_mean")(levels, cell)
-    sigma = getattr(device, f"{effect}_sigma")(levels, cell)
-    require(np.all(sigma >= 0), device, f"{effect}_sigma is negative")
+    mean, sigma = mean_law(levels, cell), sigma_law(levels, cell)
+    require(np.all(sigma >= 0), device, f"{effect}: its sigma is negative")
     siemens = np.broadcast_to(levels, (DRAWS, CONDUCTANCES)).copy()
     drawn = law(siemens, cell, _draw(siemens.shape))
     off = np.abs(drawn.mean(axis=0) - mean)
     tolerance = STANDARD_ERRORS * sigma / np.sqrt(DRAWS) + 1e-12 * cell.Gmax
-    require(np.all(off <= tolerance), device, f"{effect}: drawn mean is not {effect}_mean")
+    require(np.all(off <= tolerance), device, f"{effect}: drawn mean is not the declared one")
     square = (drawn - mean) ** 2
     error = STANDARD_ERRORS * square.std(axis=0) / np.sqrt(DRAWS) + 1e-12 * cell.Gmax**2
     off = np.abs(square.mean(axis=0) - sigma**2)
-    require(np.all(off <= error), device, f"{effect}: drawn spread is not {effect}_sigma")
+    require(np.all(off <= error), device, f"{effect}: drawn spread is not the declared one")
 
 
 def _draw(shape: tuple[int, ...]) -> Draw:
