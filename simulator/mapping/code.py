@@ -88,6 +88,10 @@ class WeightCode:
 
     def encode(self, w: Any, xp: ModuleType) -> Any:
         """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""
+        if isinstance(self.digits, WholeWeight) and not self.digits.signed:
+            # In the order of operations in which the weights of published results were rounded.
+            width = (1.0 - self.levels.lowest) * self.digits.span
+            return self.levels.nearest(width * (w / 2 + 0.5) + (1.0 - width), xp)[None, None]
         values = self.digits.encode(w, xp)
         return self.levels.encode(self.cells.encode(values, xp), xp)
 

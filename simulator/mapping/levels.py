@@ -24,6 +24,14 @@ class CellLevels:
             values = xp.rint(values * steps) / steps
         return self.lowest + (1.0 - self.lowest) * values
 
+    def nearest(self, conductances: Any, xp: ModuleType) -> Any:
+        """The level nearest to each conductance G / Gmax (halves to the even one)."""
+        if self.cell_bits <= 0:
+            return conductances
+        steps, width = 2**self.cell_bits - 1, 1.0 - self.lowest
+        position = xp.rint((conductances - self.lowest) * (steps / width))
+        return self.lowest + width * (position / steps)
+
     def decode(self, conductances: Any) -> Any:
         """Cell values from conductances."""
         return (conductances - self.lowest) / (1.0 - self.lowest)
