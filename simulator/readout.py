@@ -12,7 +12,7 @@ import numpy as np
 from simulator.backend import Backend, Purpose
 from simulator.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Currents
 from simulator.draws import LineDraws
-from simulator.errors import require_shape
+from simulator.errors import NotSupportedError, require_shape
 from simulator.fold import Direction
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputDigits
@@ -40,6 +40,7 @@ class Readout:
     weight_limit: float
     recorder: Recorder | None
     converters: Callable[[tuple[int, ...]], Any]
+    tile_gains: Any = None
 
     def results(self, currents: Currents, volts: Any, call: Call) -> Any:
         """From currents at the converter to results."""
@@ -99,8 +100,16 @@ class Readout:
         if self.digits is not None:
             codes = replace(codes, mean=self.digits.combine(codes.mean)[None])
         mean = self._compared_with_unit(codes.merge_pairs().mean[0, :, :, :, 0])
-        mean = mean[:, 0] if mean.shape[1] == 1 else mean.sum(axis=1)
         takes_off = code.zero and not self.direction.has_unit
+        if self.tile_gains is not None:
+            if takes_off:
+                raise NotSupportedError(
+                    "simulation.drift_compensation = 'per_tile': the offset of this product is "
+                    "taken off all tiles at once; use pairs, A @ x with a unit column, or 'global'"
+                )
+            gains = self.tile_gains.astype(mean.dtype)
+            mean = mean * gains.reshape(*gains.shape, *[1] * (mean.ndim - 2))
+        mean = mean[:, 0] if mean.shape[1] == 1 else mean.sum(axis=1)
         totals = call.product.totals(volts) if takes_off else None
         out = code.combine([mean[:, i] for i in range(mean.shape[1])], totals) * scale
         if codes.variance is not None:
@@ -125,5 +134,8 @@ class Readout:
         weights = self.hardware.code.merge[:, 0] * self.hardware.code.product_gain
         w = self.backend.asarray(weights**2, dtype=codes.mean.dtype)
         variance = codes.merge_pairs().variance[0, :, :, :, 0]
+        if self.tile_gains is not None:
+            squares = self.tile_gains.astype(variance.dtype) ** 2
+            variance = variance * squares.reshape(*squares.shape, *[1] * (variance.ndim - 2))
         merged = self.backend.xp.einsum("s,tiso...->to...", w, variance)
         return self.direction.outputs.join(merged, self.backend)

@@ -280,7 +280,12 @@ class TileStack:
             resample=self._resampled,
             recorder=self.recorders.get(transposed),
             converters=self._banks.setdefault(transposed, bank),
+            tile_gains=self._gains(transposed),
         )
+
+    def _gains(self, transposed: bool) -> Any:
+        gains = self.tile_gains
+        return gains.T if transposed and gains is not None else gains
 
     def _largest_cell(self) -> float:
         state = self.held
@@ -341,7 +346,9 @@ class TileStack:
             rows, cols = (
                 self.backend.asarray(axis.part) for axis in (self.grid.rows, self.grid.cols)
             )
-            weights *= self.tile_gains[rows[:, None], cols]
+            gains = self.tile_gains[rows[:, None], cols]
+            weights *= gains
+            variance = None if variance is None else variance * gains**2
         if transposed:
             weights, variance = weights.T, None if variance is None else variance.T
         return weights, variance

@@ -72,6 +72,7 @@ class SignalPath:
     resample: Callable[[int, int], Any]
     converters: Callable[[tuple[int, ...]], Any]
     recorder: Recorder | None = None
+    tile_gains: Any = None
 
     def multiply(
         self, inputs: Any, scaling: InputScaling, vectors: Any, product: Product | None = None
@@ -106,7 +107,7 @@ class SignalPath:
         digits = self.line.digits if self.plan.phases else None
         return Readout(
             self.backend, self.hardware, self.line, digits, self.plan.noise_point, self.direction,
-            draws, self.weight_limit, self.recorder, self.converters,
+            draws, self.weight_limit, self.recorder, self.converters, self.tile_gains,
         )  # fmt: skip
 
     @cached_property

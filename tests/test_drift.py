@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from strategies import core_of, set_style
 
-from simulator import AnalogCore, CrossSimParameters, InputError, ModelError, ParameterError
+from simulator import (
+    AnalogCore,
+    CrossSimParameters,
+    InputError,
+    ModelError,
+    NotSupportedError,
+    ParameterError,
+)
 from simulator.devices import Device, NormalProportionalDevice
 from simulator.errors import OhmCoreWarning
 
@@ -236,3 +243,41 @@ def test_compensation_scales_read_noise_with_the_signal():
     core.time = plain.time = 1e4
     ratio = (core @ x) / (plain @ x)
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("transposed", [False, True], ids=["MVM", "VMM"])
+@pytest.mark.parametrize("bits", [0, 10])
+@pytest.mark.parametrize("style", ["one_sided", "sliced_balanced"])
+def test_every_tile_makes_up_for_its_own_loss(style, bits, transposed):
+    p = fading(core__rows_max=4, core__cols_max=5, core__mapping__weights__percentile=None,
+               core__mapping__weights__min=-1.0, core__mapping__weights__max=1.0)  # fmt: skip
+    set_style(p, style)
+    line = p.xbar.adc.vmm if transposed else p.xbar.adc.mvm
+    if bits:
+        p.xbar.adc.match = False
+        line.model, line.bits, line.adc_range_option = "QuantizerADC", bits, "MAX"
+    p.simulation.drift_compensation = "per_tile"
+    core = core_of(matrix(), p)
+    young = core.get_matrix()
+    core.time = 1e4
+    old = core.get_matrix()
+    wanted = np.empty_like(old)
+    for rows in (slice(first, end) for _, first, end in core.row_partition_bounds):
+        for cols in (slice(first, end) for _, first, end in core.col_partition_bounds):
+            then, now = np.abs(young[rows, cols]).sum(), np.abs(old[rows, cols]).sum()
+            wanted[rows, cols] = old[rows, cols] * then / now
+    x = np.random.default_rng(3).uniform(-1, 1, (4, 12) if transposed else (9, 4))
+    got, exact = (x @ core, x @ wanted) if transposed else (core @ x, wanted @ x)
+    # Half a step of each of three tiles, of full scale 5 and gain below 2; slices weigh up to 17.
+    steps = 3 * 2 * 5 / 1023 * (17 if style == "sliced_balanced" else 1) if bits else 1e-12
+    np.testing.assert_allclose(got, exact, rtol=0, atol=steps / 0.9)
+
+
+def test_a_common_offset_has_no_loss_of_one_tile():
+    p = fading(core__style="OFFSET", simulation__drift_compensation="per_tile")
+    p.xbar.adc.mvm.model, p.xbar.adc.mvm.bits = "QuantizerADC", 8
+    p.xbar.adc.mvm.adc_range_option = "MAX"
+    core = core_of(matrix(), p)
+    core.time = 1e4
+    with pytest.raises(NotSupportedError, match="per_tile"):
+        core @ np.ones(9)
