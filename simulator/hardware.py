@@ -308,6 +308,7 @@ def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array
     dac_node = getattr(params.xbar.dac, direction)
     adc: ADC = _model("adc", adc_node, f"xbar.adc.{direction}")
     dac: DAC = _model("dac", dac_node, f"xbar.dac.{direction}")
+    adc = adc.bound(params, adc_node, dac_node)
     digits = None
     if dac_node.input_bitslicing:
         digits = InputDigits(dac.magnitude_bits, dac_node.slice_size)

@@ -47,6 +47,10 @@ class ADC:
         """True where no two converters are alike, so that fabricating them takes random numbers."""
         return type(self).fabricate is not ADC.fabricate
 
+    def bound(self, params: Any, adc_node: Any, dac_node: Any) -> ADC:
+        """The model for a parameter tree, and its nodes of one direction; mostly itself."""
+        return self
+
     def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Any:
         """What is fixed when converters are made, kept for the life of the core; None for nothing.
 

@@ -7,10 +7,8 @@ so such a model is as repeatable as any other.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -19,14 +17,13 @@ import numpy as np
 from simulator import registry
 from simulator.devices import Cell, Device, Draw
 from simulator.errors import ModelError
+from simulator.legacy.numbers import numbers_of
 from simulator.schema import parameter
 
 # Where Gmin is zero.
 LARGEST_RATIO = 1e20
 # Step of the numerical derivative of a current, in units of the read voltage.
 STEP = 1e-6
-# The global generator is one for all threads.
-GENERATOR = threading.Lock()
 
 
 class IDevice:
@@ -105,17 +102,17 @@ class _OldDevice(Device):
 
 
 def _programmed(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with _numbers_of(draw.normal()):
+    with numbers_of(draw.normal()):
         return self._apply(self._model(cell).programming_error, siemens, cell)
 
 
 def _read(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with _numbers_of(draw.normal()):
+    with numbers_of(draw.normal()):
         return self._apply(self._model(cell).read_noise, siemens, cell)
 
 
 def _drifted(self: _OldDevice, siemens: Any, normal: Any, cell: Cell) -> Any:
-    with _numbers_of(normal):
+    with numbers_of(normal):
         model = self._model(cell)
         overrides = type(model).programming_error is not EmptyDevice.programming_error
         if cell.time == 0 and overrides:
@@ -162,16 +159,3 @@ def _restored(name: str, magnitude: float, nodes: Any) -> Device:
     """A copy, of the class that goes by the name now."""
     cls: Any = registry.resolve("device", name)
     return cls(magnitude, nodes)
-
-
-@contextlib.contextmanager
-def _numbers_of(draws: Any) -> Iterator[None]:
-    """NumPy's global generator, seeded with what cells drew, and put back afterwards."""
-    seed = np.frombuffer(np.ascontiguousarray(np.ravel(draws)[:1]).tobytes(), dtype=np.uint32)
-    with GENERATOR:
-        before = np.random.get_state()  # noqa: NPY002
-        try:
-            np.random.seed(seed)  # noqa: NPY002
-            yield
-        finally:
-            np.random.set_state(before)  # noqa: NPY002
