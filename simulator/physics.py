@@ -19,6 +19,7 @@ from simulator.hardware import Hardware
 SLOT_STRIDE = 1 << 8
 # Slots of one programming: the programming error, and what a cell draws for its drift.
 ERROR_SLOT, DRIFT_SLOT = 0, 1
+UNIFORM_SLOT = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,10 @@ class CellPhysics:
         """Random numbers for cells (slices, sides, rows, columns), named by their place."""
         slices, sides = shape[:2]
         slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
-        where = (place.cols, place.rows, event, slot + phase * SLOT_STRIDE)
+        slot = slot + phase * SLOT_STRIDE
+        where = (place.cols, place.rows, event)
+        # Places of their own: a law may take one number of each kind for every cell.
         return Draw(
-            lambda: self.streams(purpose).normal(*where),
-            lambda: self.streams(purpose).uniform(*where),
+            lambda: self.streams(purpose).normal(*where, slot),
+            lambda: self.streams(purpose).uniform(*where, slot + UNIFORM_SLOT),
         )

@@ -117,3 +117,20 @@ def test_any_model_name_is_accepted_until_a_core_is_built():
     params = CrossSimParameters()
     params.xbar.adc.mvm.model = "NotYetWritten"
     params.validate()
+
+
+def test_a_model_and_its_fields_are_updated_together():
+    params = CrossSimParameters()
+    params.update(
+        {
+            "xbar.device.programming_error.spread": [1e-6, 2e-6],
+            "xbar.device.programming_error.levels": [1e-5, 2e-5],
+            "xbar.device.programming_error.model": "TableDevice",
+        }
+    )
+    node = params.xbar.device.programming_error
+    assert (node.model, list(node.spread)) == ("TableDevice", [1e-6, 2e-6])
+    with pytest.raises(ParameterError, match="magnitude"):
+        params.update({"xbar.device.programming_error.model": "NormalProportionalDevice",
+                       "xbar.device.programming_error.magnitude": "large"})  # fmt: skip
+    assert node.model == "TableDevice"

@@ -5,6 +5,8 @@ seeds, so a test either always passes or always fails.
 """
 
 import itertools
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from plain_model import PlainCore
 from scipy import integrate, stats
 from strategies import conductances, core_of, set_style
 
-from simulator import CrossSimParameters
+from simulator import AnalogCore, CrossSimParameters
+from simulator.devices import Device
 
 MODELS = [
     law + scaling + "Device"
@@ -395,3 +398,23 @@ def test_stochastic_rounding_is_right_on_average():
         assert np.ptp(levels) <= step * (1 + 1e-12)
         spread = np.sqrt(max((levels[-1] - x) * (x - levels[0]), 0) / sample.size)
         assert abs(sample.mean() - x) <= 5 * spread + 1e-12
+
+
+def test_normals_and_uniforms_of_a_cell_are_independent():
+    @dataclass(frozen=True)
+    class BothKinds(Device):
+        seen: ClassVar[list] = []
+
+        def programmed(self, siemens, cell, draw):
+            self.seen.append((draw.normal().ravel(), draw.uniform().ravel()))
+            return siemens
+
+    p = CrossSimParameters()
+    p.simulation.seed = 2
+    error = p.xbar.device.programming_error
+    error.enable, error.model = True, "BothKinds"
+    AnalogCore(np.ones((100, 60)), p)
+    normal, uniform = BothKinds.seen[0]
+    limit = 5 / np.sqrt(normal.size)
+    assert abs(np.corrcoef(normal, uniform)[0, 1]) < limit
+    assert abs(np.corrcoef(normal**2, uniform)[0, 1]) < limit

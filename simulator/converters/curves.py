@@ -177,9 +177,11 @@ def _lines(axes: Any, x: np.ndarray, rows: np.ndarray, label: str, **style: Any)
 
 
 def _figure(adc: ADC, what: str, heights: tuple[int, int]) -> Any:
-    from matplotlib.figure import Figure
+    from matplotlib import pyplot
 
-    figure = Figure(figsize=(7.5, 5.5), layout="constrained")
+    # By pyplot, so that a notebook knows how to show it; closed, so that it is shown once.
+    figure = pyplot.figure(figsize=(7.5, 5.5), layout="constrained")
+    pyplot.close(figure)
     axes = figure.subplots(2, 1, sharex=True, height_ratios=heights)
     bits = "" if adc.is_ideal else f", {adc.bits} bits"
     axes[0].set_title(f"{type(adc).__name__}{bits}: {what}", loc="left", fontweight="bold")

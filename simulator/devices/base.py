@@ -45,7 +45,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Draw:
-    """Random numbers for a block of cells, one for each; drawn only when asked for."""
+    """Random numbers for a block of cells, one for each; drawn only when asked for.
+
+    Normals and uniforms are independent of one another; asked again, each gives the same numbers.
+    """
 
     normals: Callable[[], Any]
     uniforms: Callable[[], Any]

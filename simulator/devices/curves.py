@@ -52,8 +52,8 @@ def plot_spread(device: Device, cell: Cell) -> Any:
         effects.append("drift")
     if not effects:
         raise ModelError(f"{type(device).__name__} describes no spread")
-    with _style() as figure_class:
-        figure = figure_class(figsize=(4.6 * len(effects) + 0.6, 3.7))
+    with _style() as new_figure:
+        figure = new_figure(figsize=(4.6 * len(effects) + 0.6, 3.7))
         axes = figure.subplots(1, len(effects), sharey=True, squeeze=False)
         targets = np.linspace(cell.Gmin, cell.Gmax, POINTS)
         titles = {
@@ -94,8 +94,8 @@ def plot_drift(device: Device, cell: Cell, times: Sequence[float]) -> Any:
         older = dataclasses.replace(cell, time=moment)
         device.check_cell(older)
         aged.append(_cells(device, "drift", started, older) / MICRO)
-    with _style() as figure_class:
-        figure = figure_class(figsize=(6.2, 4.0))
+    with _style() as new_figure:
+        figure = new_figure(figsize=(6.2, 4.0))
         axis = figure.subplots()
         for level, colour in enumerate(COLOURS[:LEVELS]):
             cells = np.stack([conductances[level] for conductances in aged])
@@ -135,8 +135,8 @@ def plot_current(device: Device, cell: Cell) -> Any:
     cells = _cells(device, effect, levels, cell)
     largest = float(np.abs(device.current(levels[-1:, None], volts, cell)).max())
     unit, name = next((u for u in AMP_UNITS if largest >= u[0]), AMP_UNITS[-1])
-    with _style() as figure_class:
-        figure = figure_class(figsize=(9.4, 3.9))
+    with _style() as new_figure:
+        figure = new_figure(figsize=(9.4, 3.9))
         left, right = figure.subplots(1, 2)
         for level, colour in zip(range(LEVELS), COLOURS):
             label = f"{levels[level] / MICRO:.3g} uS"
@@ -167,9 +167,9 @@ def plot_current(device: Device, cell: Cell) -> Any:
 def plot_fit(fit: Fit) -> Any:
     """A matplotlib figure of a :class:`~simulator.devices.Fit`: samples, errors and lines."""
     aged = [group for group in fit.groups if group.mean is not None]
-    with _style() as figure_class:
+    with _style() as new_figure:
         columns = 3 if aged else 1
-        figure = figure_class(figsize=(4.4 * columns, 3.8))
+        figure = new_figure(figsize=(4.4 * columns, 3.8))
         axes = figure.subplots(1, columns, squeeze=False)
         first, targets = axes[0, 0], [group.target / MICRO for group in fit.groups]
         for values, errors, label, colour in (
@@ -260,10 +260,14 @@ def _times(factor: float) -> Any:
 
 @contextmanager
 def _style() -> Iterator[Any]:
-    """Our look while a figure is made; gives the class of figures."""
-    # Notebooks show figures that are returned from when pyplot is loaded.
+    """Our look while a figure is made; gives what makes figures."""
     from matplotlib import pyplot
-    from matplotlib.figure import Figure
+
+    def figure(**options: Any) -> Any:
+        # By pyplot, so that a notebook knows how to show it; closed, so that it is shown once.
+        made = pyplot.figure(**options)
+        pyplot.close(made)
+        return made
 
     with pyplot.rc_context({**STYLE, "figure.constrained_layout.use": True}):
-        yield Figure
+        yield figure

@@ -233,14 +233,22 @@ class BaseParameters:
 
         All names are looked up, and all leaves checked, before the first one is set.
         """
-        found = []
-        for path, value in values.items():
-            node, name = self._find(path)
-            if name not in node._children:
-                value = node._checked(name, value)
-            found.append((node, name, value))
+        found = [(*self._find(path), value) for path, value in values.items()]
+        # What a field may be depends on the model of its node, which may be among the values.
+        models = {id(node): value for node, name, value in found if name == "model"}
         for node, name, value in found:
+            if name not in node._children:
+                node._with(models.get(id(node)))._checked(name, value)
+        for node, name, value in sorted(found, key=lambda item: item[1] != "model"):
             setattr(node, name, value)
+
+    def _with(self, model: Any) -> BaseParameters:
+        """This node as it would be with another model, to check values; itself for None."""
+        if model is None:
+            return self
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), model=self._checked("model", model))
+        return other
 
     def _find(self, path: str) -> tuple[BaseParameters, str]:
         node: BaseParameters = self
