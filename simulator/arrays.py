@@ -24,7 +24,7 @@ from simulator.stack import State, TileStack
 WHOLE_MATRIX = (
     "core.rows_max", "core.cols_max", "core.complex_matrix", "core.complex_input",
     "core.output_dtype", "core.mapping.weights", "simulation.seed", "simulation.useGPU",
-    "simulation.gpu_id",
+    "simulation.gpu_id", "simulation.drift_compensation", "xbar.device.time",
 )  # fmt: skip
 # Two threads that multiply one core must not get the same numbers.
 NUMBERING = threading.Lock()
@@ -109,7 +109,8 @@ class Arrays:
         held = [stack.held for stack in self.stacks]
         return {
             "cells": [np.array(host(state.cells)) for state in held],
-            "unit": [np.array(host(s.unit)) for s in held if s.unit is not None],
+            # Of arrays without a unit column an empty one, so that each stack has its own.
+            "unit": [np.zeros(0) if s.unit is None else np.array(host(s.unit)) for s in held],
             "born": [[np.array(host(part)) for part in _beginnings(state)] for state in held],
             "time": self.time,
             "served": [[s.served.get(side, 0) for side in (False, True)] for s in self.stacks],
@@ -138,7 +139,7 @@ class Arrays:
                 raise ValueError(f"counters {counters}")
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
-        units = unit or [None] * len(cells)
+        units = [column if np.size(column) else None for column in unit]
         states = [
             stack.state_from(*parts)
             for stack, parts in zip(
@@ -181,18 +182,26 @@ class Arrays:
         if mode == "none" or self.stacks[0].state is None:
             return
         readouts = [stack.magnitudes() for stack in self.stacks]
-        known = [readout for readout in readouts if readout is not None]
         xp = self.backend.xp
         if mode == "global":
-            then, now = (sum(float(r[i].sum()) for r in known) for i in range(2))
+            then, now = (sum(float(r[i].sum()) for r in readouts) for i in range(2))
             for stack in self.stacks:
                 stack.gain = then / now if now > 0 else 1.0
             return
         for stack, readout in zip(self.stacks, readouts, strict=True):
-            if readout is not None:
-                then, now = readout
-                there = now > 0
-                stack.tile_gains = xp.where(there, then / xp.where(there, now, 1.0), 1.0)
+            then, now = readout
+            there = now > 0
+            stack.tile_gains = xp.where(there, then / xp.where(there, now, 1.0), 1.0)
+
+    @property
+    def compensation(self) -> Any:
+        """What products are multiplied by: one number, or one for each weight."""
+        if self.stacks[0].tile_gains is None:
+            return self.stacks[0].gain
+        full = self.backend.xp.empty((self.rows.length, self.cols.length))
+        for stack in self.stacks:
+            full[stack.grid.slices] = stack.weight_gains()
+        return full
 
     def _at(self, time: float) -> list[Hardware]:
         return [at_time(stack.hardware, time) for stack in self.stacks]
@@ -263,9 +272,14 @@ class Arrays:
 
     def parts(self, changed: Callable[[], None]) -> list[list[ArrayPart]]:
         """The arrays by row part and column part; ``changed`` is called when one is written."""
+
+        def written() -> None:
+            self._compensate()
+            changed()
+
         return [
             [
-                ArrayPart(*self._place(r, c), self._tree(r, c), changed)
+                ArrayPart(*self._place(r, c), self._tree(r, c), written)
                 for c in range(len(self.cols.sizes))
             ]
             for r in range(len(self.rows.sizes))

@@ -270,6 +270,7 @@ class AnalogCore(Geometry, ArrayLike):
         Infinite where nothing but a product is left of the path, zero where a stage of it rounds,
         draws or scales by the input.
         """
+        self._require_programmed()
         if self.complex_valued:
             return 0.0
         return min(stack.path(False).linear_reach for stack in self.arrays.stacks)
@@ -323,6 +324,7 @@ class AnalogCore(Geometry, ArrayLike):
     def _forget(self) -> None:
         """The cells changed: drop the merged matrix."""
         self._fast = None
+        self.version += 1
 
     def ir_drop(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simulator.arrays import Arrays
 
 
@@ -9,6 +11,8 @@ class Geometry:
     """Numbers of a core that follow from its ``arrays``."""
 
     arrays: Arrays
+    # Counts changes of the cells, for whoever keeps something that follows from them.
+    version = 0
 
     @property
     def time(self) -> float:
@@ -24,6 +28,11 @@ class Geometry:
     def time(self, time: float) -> None:
         self.arrays.set_time(time)
         self._forget()
+
+    @property
+    def compensation(self) -> Any:
+        """What products are multiplied by to make up for drift: a number, or one per weight."""
+        return self.arrays.compensation
 
     def _forget(self) -> None:
         """Called when the cells have changed."""

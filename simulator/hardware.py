@@ -160,12 +160,20 @@ def at_time(hardware: Hardware, time: float) -> Hardware:
     Raises ParameterError for a time that is not a number >= 0, ModelError where a model has
     nothing to say about it.
     """
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0 <= time < math.inf:
+    try:
+        number = math.nan if isinstance(time, (bool, str, bytes)) else float(time)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 0 <= number < math.inf:
         raise ParameterError(f"time: got {time!r}; allowed is a finite number >= 0")
-    cell = dataclasses.replace(hardware.cell, time=float(time))
+    cell, circuit = dataclasses.replace(hardware.cell, time=number), hardware.circuit
     for model in (hardware.programming, hardware.drift, hardware.read):
         model.check_cell(cell)
-    return dataclasses.replace(hardware, cell=cell)
+    law = getattr(circuit, "law", None)
+    if isinstance(law, CellLaw):
+        law.model.check_cell(cell)
+        circuit = dataclasses.replace(circuit, law=dataclasses.replace(law, cell=cell))  # type: ignore[call-arg]
+    return dataclasses.replace(hardware, cell=cell, circuit=circuit)
 
 
 def snapshots(params: Any) -> list[CrossSimParameters]:

@@ -20,6 +20,8 @@ SLOT_STRIDE = 1 << 8
 # Slots of one programming: the programming error, and what a cell draws for its drift.
 ERROR_SLOT, DRIFT_SLOT = 0, 1
 UNIFORM_SLOT = 1 << 14
+# Rows of unit columns have numbers from here on, as a power of two.
+UNIT_SHIFT = 31
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Born:
     """A block of cells (slices, sides, rows, columns) as it was programmed.
 
     ``start`` is its conductance then, in units of Gmax; ``normal`` what each cell drew for its
-    drift, None for cells that do not drift.
+    drift: NaN for one that was put where it is and stays there, None where no cell drifts.
     """
 
     start: Any
@@ -55,6 +57,11 @@ class CellPhysics:
         drift = self.hardware.drift
         if drift.is_ideal:
             return Born(self._with_error(target, place, event))
+        if drift.drift_has_one_seed:
+            xp = self.backend.xp
+            unit = int(place.rows[0]) >> UNIT_SHIFT
+            seed = self.streams(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SLOT)
+            return Born(xp.ascontiguousarray(target), xp.full(target.shape, float(seed[0])))
         if drift.drift_includes_programming:
             # The spread at any time is that of one draw about the target.
             draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
@@ -67,8 +74,11 @@ class CellPhysics:
         drift, cell = self.hardware.drift, self.hardware.cell
         if born.normal is None:
             return born.start
-        siemens = drift.drifted(born.start * cell.Gmax, born.normal, cell)
-        return self._limited(drift, siemens, born.start.shape)
+        xp = self.backend.xp
+        stays = xp.isnan(born.normal)
+        normal = xp.where(stays, 0.0, born.normal)
+        siemens = drift.drifted(born.start * cell.Gmax, normal, cell)
+        return xp.where(stays, born.start, self._limited(drift, siemens, born.start.shape))
 
     def _with_error(self, target: Any, place: Place, event: int) -> Any:
         model, cell = self.hardware.programming, self.hardware.cell

@@ -22,12 +22,12 @@ from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
 from simulator.network import NetworkSolution, TileNetwork
 from simulator.partition import Grid, clip_range
-from simulator.physics import Born, CellPhysics, Place
+from simulator.physics import UNIT_SHIFT, Born, CellPhysics, Place
 from simulator.recorder import Recorder
 from simulator.tile import SignalPath
 
 # Rows of unit columns are named beyond all rows of the matrix, for random draws.
-UNIT_ROW = 1 << 31
+UNIT_ROW = 1 << UNIT_SHIFT
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,10 @@ class TileStack:
         new = self._physics.programmed(target, Place(self._row_names(rows), shifted), event)
         row_index = self.backend.asarray(np.asarray(rows))[:, None]
         where = (slice(None), slice(None), row_index, self.backend.asarray(np.asarray(cols)))
-        cells = _with(state.cells, where, self._physics.aged(new))
-        return replace(state, cells=cells, born=_reborn(state, where, new))
+        born = _reborn(state, where, new)
+        if born is None:
+            return replace(state, cells=_with(state.cells, where, new.start))
+        return replace(state, cells=self._physics.aged(born[0]), born=born)
 
     def at(self, hardware: Hardware) -> State:
         """The present cells as they are on ``hardware``, which differs in its time alone."""
@@ -153,7 +155,8 @@ class TileStack:
         )
         held = [state.cells] if unit is None else [state.cells, state.unit]
         shapes = [part.shape for part in held]
-        finite = all(bool(xp.isfinite(part).all()) for part in (*starts, *draws))
+        finite = all(bool(xp.isfinite(part).all()) for part in starts)
+        finite = finite and not any(bool(xp.isinf(part).any()) for part in draws)
         if [s.shape for s in starts] != shapes or [d.shape for d in draws] != shapes or not finite:
             raise InputError("the beginnings of the cells do not have the shape of the cells")
         pairs = [Born(*pair) for pair in zip(starts, draws, strict=True)]
@@ -213,19 +216,20 @@ class TileStack:
         """Put conductances in units of Gmax into cells; drops everything derived from them."""
         assert self.scaling is not None
         state, values = self.held, self.backend.asarray(values)
-        # A cell that was put somewhere begins there, like the mean of its kind.
-        born = Born(values, self.backend.xp.zeros_like(values))
+        # A cell that was put somewhere has no history: it stays there.
+        born = Born(values, self.backend.xp.full_like(values, np.nan))
         cells = _with(state.cells, where, values)
         self.store(replace(state, cells=cells, born=_reborn(state, where, born)), self.scaling)
 
-    def magnitudes(self) -> tuple[Any, Any] | None:
+    def magnitudes(self) -> tuple[Any, Any]:
         """Sum of |weight| of each tile (row parts, column parts), at programming and now.
 
-        What a readout of each column by itself would add up to; None where nothing drifts.
+        What a readout of each column by itself would add up to.
         """
         state = self.held
         if state.born is None:
-            return None
+            now = self._tile_sums(state)
+            return now, now
         cells, unit = state.born
         began = State(cells.start, None if unit is None else unit.start)
         return self._tile_sums(began), self._tile_sums(state)
@@ -282,6 +286,11 @@ class TileStack:
             converters=self._banks.setdefault(transposed, bank),
             tile_gains=self._gains(transposed),
         )
+
+    def weight_gains(self) -> Any:
+        """Gain of the tile of every weight, (rows, columns)."""
+        rows, cols = (self.backend.asarray(a.part) for a in (self.grid.rows, self.grid.cols))
+        return self.tile_gains[rows[:, None], cols]
 
     def _gains(self, transposed: bool) -> Any:
         gains = self.tile_gains
@@ -343,10 +352,7 @@ class TileStack:
         unit = None if transposed else self._unit_of_rows(mean)
         weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp)) * self.gain
         if self.tile_gains is not None:
-            rows, cols = (
-                self.backend.asarray(axis.part) for axis in (self.grid.rows, self.grid.cols)
-            )
-            gains = self.tile_gains[rows[:, None], cols]
+            gains = self.weight_gains()
             weights *= gains
             variance = None if variance is None else variance * gains**2
         if transposed:

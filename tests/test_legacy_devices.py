@@ -85,9 +85,9 @@ def test_it_repeats_with_the_seed_and_leaves_the_generator_alone():
 def test_drift_takes_the_place_of_programming():
     p = params("drift_error", "programming_error")
     young = AnalogCore(matrix(), p)
-    assert np.array_equal(
-        young.get_matrix(), AnalogCore(matrix(), params("programming_error")).get_matrix()
-    )
+    off = young.get_matrix() - matrix()
+    # Two cells at Rmin of 1 kiloohm, one of them at zero, where errors are cut off below.
+    assert 0.02 < off.std() < 0.02 * 1.5
     young.time = 20.0
     p.xbar.device.time = 20.0
     assert np.array_equal(young.get_matrix(), AnalogCore(matrix(), p).get_matrix())

@@ -27,7 +27,7 @@ ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
      "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads",
-     "_reach"}
+     "_reach", "_versions"}
 )  # fmt: skip
 
 
@@ -233,11 +233,15 @@ def _digital(layer: AnalogLayer, physical: bool, memo: dict[int, Any]) -> nn.Mod
     digital.__dict__.update(copy.deepcopy(kept, memo))
     if physical:
         weight, bias = layer.get_core_weights()
-        with torch.no_grad():
-            digital.weight.copy_(weight)
-            if bias is not None:
-                digital.bias.copy_(bias)
+        # Of its own: layers with one weight are chips with errors of their own.
+        digital.weight = _with_values(digital.weight, weight)
+        if bias is not None:
+            digital.bias = _with_values(digital.bias, bias)
     return digital
+
+
+def _with_values(like: nn.Parameter, values: torch.Tensor) -> nn.Parameter:
+    return nn.Parameter(values.detach().to(like.dtype).clone(), requires_grad=like.requires_grad)
 
 
 def synchronize(model: nn.Module) -> None:

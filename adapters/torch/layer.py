@@ -31,6 +31,7 @@ class AnalogLayer(LayerState, nn.Module):
     bias: nn.Parameter | None
     _held: Any
     _reach: float | None
+    _versions: list[int] | None
 
     def _wire(
         self,
@@ -132,6 +133,7 @@ class AnalogLayer(LayerState, nn.Module):
         self.arrays, self.chip = built, self.chip + 1
         self._mark()
 
+    @torch.compiler.disable
     def synchronize(self) -> None:
         """Program the arrays with the present parameters.
 
@@ -152,7 +154,6 @@ class AnalogLayer(LayerState, nn.Module):
         """Look at the cells at a time since programming, in the time unit of the drift model."""
         for core in self.arrays:
             core.time = time
-        self.__dict__.update(_held=None, _reach=None)
 
     @property
     def _draw(self) -> int | None:
@@ -167,6 +168,7 @@ class AnalogLayer(LayerState, nn.Module):
             _copy=self._values() if self.auto_synchronize else None,
             _held=None,
             _reach=None,
+            _versions=None,
         )
 
     def _values(self) -> list[torch.Tensor]:
@@ -211,12 +213,23 @@ class AnalogLayer(LayerState, nn.Module):
         return matrices[0] if len(matrices) == 1 else torch.cat(matrices)
 
     def get_core_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weight and bias with all programming errors, in the shapes of the digital layer."""
+        """Weight and bias with all errors of the cells, in the shapes of the digital layer.
+
+        Made up for drift, where the arrays are.
+        """
         rows = self._bias_rows if self.analog_bias else 0
-        weight, bias = split_matrix(self.get_matrix(), tuple(self.weight.shape), rows)
+        matrices = [to_tensor(core.get_matrix() * core.compensation) for core in self.arrays]
+        matrix = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
+        weight, bias = split_matrix(matrix, tuple(self.weight.shape), rows)
         if bias is None and self.bias is not None:
             bias = self.bias.detach()
         return weight, bias
+
+    def _keep_up(self) -> None:
+        """Forget what followed from cells that were changed behind the layer's back."""
+        versions = [core.version for core in self.arrays]
+        if versions != self._versions:
+            self.__dict__.update(_held=None, _reach=None, _versions=versions)
 
     @property
     def held_weight(self) -> torch.Tensor:
@@ -224,11 +237,12 @@ class AnalogLayer(LayerState, nn.Module):
 
         Kept until the arrays are programmed anew.
         """
-        return self._held_parameters[0]
+        return self._held_parameters[0].clone()
 
     @property
     def _held_parameters(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Weight and analog bias (None without one) that products are taken with."""
+        self._keep_up()
         if self._held is None:
             # Kept for later backward passes, so they must not be tensors of inference mode.
             with torch.inference_mode(False):
@@ -260,6 +274,7 @@ class AnalogLayer(LayerState, nn.Module):
             y = self._product(x)
         return y if y.dtype == dtype else y.to(dtype)
 
+    @torch.compiler.disable
     def _product(self, x: torch.Tensor) -> torch.Tensor:
         if x.dtype != self.weight.dtype or not self._is_linear_for(x):
             return _ArrayProduct.apply(x, self.weight, self.bias, self)
@@ -272,9 +287,13 @@ class AnalogLayer(LayerState, nn.Module):
     def _is_linear_for(self, x: torch.Tensor) -> bool:
         if self.clip_gradient or not x.numel() or x.device != self.weight.device:
             return False
+        if self.bias is not None and self.bias.dtype != x.dtype:
+            return False
+        self._keep_up()
         if self._reach is None:
             self.__dict__["_reach"] = min(core.linear_reach for core in self.arrays)
-        if not self._reach:
+        # Bias lines carry ones.
+        if self._reach <= (1.0 if self.analog_bias else 0.0):
             return False
         low, high = torch.aminmax(x.detach())
         # False for NaN and infinity too: the arrays name their place.
@@ -337,7 +356,7 @@ class _ArrayProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Any, weight: Any, bias: Any, layer: AnalogLayer) -> torch.Tensor:
         ctx.layer = layer
-        held = layer.held_weight if ctx.needs_input_grad[0] else None
+        held = layer._held_parameters[0] if ctx.needs_input_grad[0] else None
         ctx.save_for_backward(x, held)
         y = _plain(layer._multiply(x))
         if bias is not None and not layer.analog_bias:

@@ -51,7 +51,7 @@ class CircuitADC(ADC, abstract=True):
                 f"{name}: bits = {self.bits}; a circuit is known by its 2**bits decisions, and "
                 f"at most {MAX_BITS} bits are allowed. QuantizerADC has no such limit."
             )
-        if self.stochastic_rounding:
+        if self.bits and self.stochastic_rounding:
             raise ModelError(
                 f"{name}: stochastic_rounding = True, but a circuit rounds as its comparators "
                 "decide; use QuantizerADC or SignMagnitudeADC"

@@ -83,6 +83,8 @@ class Device:
     time_unit: ClassVar[str] = "s"
     # True where the spread after drift contains that of programming.
     drift_includes_programming: ClassVar[bool] = False
+    # True where one number seeds what all cells of a chip draw for their drift.
+    drift_has_one_seed: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -77,6 +77,7 @@ class _OldDevice(Device):
     old: ClassVar[type[EmptyDevice]]
     # In CrossSim, drift takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = True
+    drift_has_one_seed: ClassVar[bool] = True
 
     magnitude: float = parameter(0.0, low=0, doc="size of the effect, as the model takes it")
     nodes: Any = field(default=None, compare=False, repr=False)
@@ -91,9 +92,10 @@ class _OldDevice(Device):
     def _model(self, cell: Cell) -> Any:
         if self.nodes is None:
             raise ModelError(f"{type(self).__name__} needs the parameter tree of a core")
-        model = self.old(*self.nodes)
-        model.time = cell.time
-        return model
+        device_node, node = self.nodes
+        device_node = device_node.copy()
+        device_node.time = cell.time
+        return self.old(device_node, node)
 
     def _apply(self, effect: Callable[..., Any], siemens: Any, cell: Cell, *args: Any) -> Any:
         # The method may write into its argument.
@@ -114,8 +116,11 @@ def _read(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
 def _drifted(self: _OldDevice, siemens: Any, normal: Any, cell: Cell) -> Any:
     with numbers_of(normal):
         model = self._model(cell)
-        overrides = type(model).programming_error is not EmptyDevice.programming_error
-        if cell.time == 0 and overrides:
+        programming = self.nodes[0].programming_error
+        if cell.time == 0 and programming.model != "IdealDevice":
+            # Drift is asked only later; now it is the turn of the programming error.
+            if not programming.enable or programming.model != type(self).__name__:
+                return siemens
             return self._apply(model.programming_error, siemens, cell)
         return self._apply(model.drift_error, siemens, cell, cell.time)
 
