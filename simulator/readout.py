@@ -83,12 +83,14 @@ class Readout:
         return require_shape(adc, converted, amps.shape)
 
     def _code_dtype(self, dtype: Any) -> Any:
-        """What codes are added up in: measured limits are double, as is then the accumulator.
+        """What codes are added up in.
 
-        Codes of whole-numbered ranges are exact in either. Without phases nothing adds up.
+        Where phases are added and a large offset is taken off the sum, single precision would
+        lose what is left. Codes of ranges that are not measured are exact in it.
         """
         measured = self.line.range_option == ADCRangeLimits.CALIBRATED
-        return np.dtype(np.float64) if measured and self.digits is not None else dtype
+        takes_off = self.hardware.code.zero != 0 and not self.direction.has_unit
+        return np.dtype(np.float64) if measured and self.digits and takes_off else dtype
 
     @cached_property
     def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
