@@ -214,6 +214,12 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
             "simulation.read_noise_sampling is 'per_output', but with wire resistance or nonlinear "
             "cells the noise of an output is no sum over its cells; choose 'auto' or 'per_device'"
         )
+    if params.simulation.drift_compensation == "per_tile" and code.zero and not code.unit_column:
+        raise ParameterError(
+            "simulation.drift_compensation is 'per_tile', but a digital offset is taken off all "
+            "tiles at once; choose 'global', pairs of cells, or core.offset.style = "
+            "UNIT_COLUMN_SUBTRACTION"
+        )
     return Hardware(
         style=params.core.style,
         code=code,

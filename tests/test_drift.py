@@ -275,9 +275,13 @@ def test_every_tile_makes_up_for_its_own_loss(style, bits, transposed):
 
 def test_a_common_offset_has_no_loss_of_one_tile():
     p = fading(core__style="OFFSET", simulation__drift_compensation="per_tile")
+    with pytest.raises(ParameterError, match="per_tile"):
+        core_of(matrix(), p)
+    p.core.offset.style = "UNIT_COLUMN_SUBTRACTION"
     p.xbar.adc.mvm.model, p.xbar.adc.mvm.bits = "QuantizerADC", 8
     p.xbar.adc.mvm.adc_range_option = "MAX"
     core = core_of(matrix(), p)
     core.time = 1e4
+    assert np.isfinite(core @ np.ones(9)).all()
     with pytest.raises(NotSupportedError, match="per_tile"):
-        core @ np.ones(9)
+        np.ones(12) @ core
