@@ -281,8 +281,9 @@ class AnalogLayer(LayerState, nn.Module):
         # Nothing but a product is left of the signal path, so torch can take it as it would
         # without arrays, with what they hold in place of the parameters.
         weight, bias = self._held_parameters
-        weight = _Held.apply(self.weight, weight)
-        return self._digital(x, weight, self.bias if bias is None else _Held.apply(self.bias, bias))
+        weight = _standing_in(self.weight, weight)
+        bias = self.bias if bias is None else _standing_in(self.bias, bias)
+        return self._digital(x, weight, bias)
 
     def _is_linear_for(self, x: torch.Tensor) -> bool:
         if self.clip_gradient or not x.numel() or x.device != self.weight.device:
@@ -338,18 +339,6 @@ class AnalogLayer(LayerState, nn.Module):
         return (weights >= self.core.min) & (weights <= self.core.max)
 
 
-class _Held(torch.autograd.Function):
-    """What the arrays hold, with the gradient going to the parameter they were programmed from."""
-
-    @staticmethod
-    def forward(ctx: Any, parameter: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
-        return held.view_as(held)
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
-        return grad, None
-
-
 class _ArrayProduct(torch.autograd.Function):
     """Forward through the arrays, backward through the weights they hold."""
 
@@ -370,6 +359,14 @@ class _ArrayProduct(torch.autograd.Function):
         layer, needs = ctx.layer, ctx.needs_input_grad
         grads = layer._masked(x, *layer._gradients(grad, x.to(grad.dtype), held, needs))
         return (None if grads[0] is None else grads[0].to(x.dtype), *grads[1:], None)
+
+
+def _standing_in(parameter: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+    """``held``, with the gradient going to the parameter that it was programmed from."""
+    if not (parameter.requires_grad and torch.is_grad_enabled()):
+        return held
+    # Adds exactly nothing.
+    return (parameter - parameter.detach()).add_(held)
 
 
 def _copied(params: Any) -> Any:

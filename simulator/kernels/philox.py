@@ -52,11 +52,22 @@ def _round_keys(first: int, second: int) -> np.ndarray:
 
 def unit_interval(xp: ModuleType, word: Any) -> Any:
     """Map a 32-bit word to the middle of its bin in (0, 1)."""
-    return (word.astype(xp.float64) + 0.5) * 2.0**-32
+    place = word.astype(xp.float64)
+    place += 0.5
+    place *= 2.0**-32
+    return place
 
 
 def box_muller(xp: ModuleType, first: Any, second: Any) -> tuple[Any, Any]:
     """Two independent standard normals from two words (Box and Muller 1958); at most 6.7 sigma."""
-    radius = xp.sqrt(-2.0 * xp.log(unit_interval(xp, first)))
-    angle = TWO_PI * unit_interval(xp, second)
-    return radius * xp.cos(angle), radius * xp.sin(angle)
+    # In place: for a few thousand numbers new memory costs as much as the arithmetic.
+    radius, angle = unit_interval(xp, first), unit_interval(xp, second)
+    xp.log(radius, out=radius)
+    radius *= -2.0
+    xp.sqrt(radius, out=radius)
+    angle *= TWO_PI
+    cosine = xp.cos(angle)
+    xp.sin(angle, out=angle)
+    cosine *= radius
+    angle *= radius
+    return cosine, angle
