@@ -246,7 +246,7 @@ def test_compensation_scales_read_noise_with_the_signal():
 
 
 @pytest.mark.parametrize("transposed", [False, True], ids=["MVM", "VMM"])
-@pytest.mark.parametrize("bits", [0, 10])
+@pytest.mark.parametrize("bits", [0, 16])
 @pytest.mark.parametrize("style", ["one_sided", "sliced_balanced"])
 def test_every_tile_makes_up_for_its_own_loss(style, bits, transposed):
     p = fading(core__rows_max=4, core__cols_max=5, core__mapping__weights__percentile=None,
@@ -269,7 +269,7 @@ def test_every_tile_makes_up_for_its_own_loss(style, bits, transposed):
     x = np.random.default_rng(3).uniform(-1, 1, (4, 12) if transposed else (9, 4))
     got, exact = (x @ core, x @ wanted) if transposed else (core @ x, wanted @ x)
     # Half a step of each of three tiles, of full scale 5 and gain below 2; slices weigh up to 17.
-    steps = 3 * 2 * 5 / 1023 * (17 if style == "sliced_balanced" else 1) if bits else 1e-12
+    steps = 3 * 2 * 5 / (2**16 - 1) * (17 if style == "sliced_balanced" else 1) if bits else 1e-12
     np.testing.assert_allclose(got, exact, rtol=0, atol=steps / 0.9)
 
 

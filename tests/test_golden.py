@@ -56,6 +56,14 @@ def assert_agrees(got, wanted):
     assert np.abs(got - wanted).max() <= TOLERANCE * np.abs(wanted).max()
 
 
+def check(case, params):
+    a, x, y, w = values(case)
+    with quietly():
+        core = AnalogCore(a, params)
+    assert_agrees(core.get_matrix(), w)
+    assert_agrees(x @ core if transposed(case) else core @ x, y)
+
+
 def case_id(case):
     return f"{case['kind']}-{case['id']}"
 
@@ -73,25 +81,17 @@ def test_every_kind_of_case_is_there():
 @pytest.mark.parametrize("unfolded", [False, True], ids=["folded", "unfolded"])
 @pytest.mark.parametrize("case", CASES + CONVERTERS, ids=case_id)
 def test_engine_agrees(case, unfolded):
-    a, x, y, w = values(case)
     params = parameters(case)
     params.simulation.disable_fast_balanced = unfolded
-    with quietly():
-        core = AnalogCore(a, params)
-    assert_agrees(core.get_matrix(), w)
-    assert_agrees(x @ core if transposed(case) else core @ x, y)
+    check(case, params)
 
 
 @pytest.mark.parametrize("solver", ["auto", "effective", "iterative", "nodal"])
 @pytest.mark.parametrize("case", WIRES, ids=case_id)
 def test_wires_agree(case, solver):
-    a, x, y, w = values(case)
     params = parameters(case)
     params.simulation.parasitics_solver = solver
-    with quietly():
-        core = AnalogCore(a, params)
-    assert_agrees(core.get_matrix(), w)
-    assert_agrees(x @ core if transposed(case) else core @ x, y)
+    check(case, params)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)

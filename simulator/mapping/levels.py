@@ -18,11 +18,8 @@ class CellLevels:
     cell_bits: int
 
     def encode(self, values: Any, xp: ModuleType) -> Any:
-        """Conductances G / Gmax, each on the nearest level (halves to the even one)."""
-        if self.cell_bits > 0:
-            steps = 2**self.cell_bits - 1
-            values = xp.rint(values * steps) / steps
-        return self.lowest + (1.0 - self.lowest) * values
+        """Conductances G / Gmax, each on the nearest level."""
+        return self.nearest(self.lowest + (1.0 - self.lowest) * values, xp)
 
     def nearest(self, conductances: Any, xp: ModuleType) -> Any:
         """The level nearest to each conductance G / Gmax (halves to the even one)."""
