@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from adapters.torch.layer import AnalogLayer
+from adapters.torch.matrix import MatrixLayer
 from adapters.torch.tensors import to_array, to_tensor
 from adapters.torch.windows import WindowProduct
 
 
-class _AnalogConv(AnalogLayer):
+class _AnalogConv(MatrixLayer):
     """Convolution on arrays; every group of channels has an array of its own."""
 
     def _wire(self, *args: Any, **kwargs: Any) -> None:
@@ -103,12 +103,7 @@ class _AnalogConv(AnalogLayer):
         )  # fmt: skip
         if needs[0]:
             grad_x = self._unpadded(grad_x, batch).reshape(x.shape)
-        cast = self.weight.dtype
-        return (
-            grad_x if needs[0] else None,
-            grad_weight.to(cast) if needs[1] else None,
-            grad_bias.to(cast) if needs[2] else None,
-        )
+        return grad_x if needs[0] else None, grad_weight, grad_bias
 
     def _convolved(self, batch: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
         """What the digital convolution sees, and the zero padding it adds itself."""

@@ -27,7 +27,7 @@ ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
      "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads",
-     "_reach", "_versions"}
+     "_reach", "_versions", "parts"}
 )  # fmt: skip
 
 
@@ -66,16 +66,28 @@ def analog_modules(model: nn.Module) -> list[AnalogLayer]:
 
 def inconvertible_modules(model: nn.Module) -> list[nn.Module]:
     """The leaf layers that stay digital, depth first, each once."""
+    inside = owned_modules(model)
     return [
         module
         for module in model.modules()
         if reason_to_stay(module) and not isinstance(module, AnalogLayer)
-        and not any(True for _ in module.children())
+        and id(module) not in inside and not any(True for _ in module.children())
     ]  # fmt: skip
 
 
+def owned_modules(model: nn.Module) -> set[int]:
+    """Identities of the modules inside layers that are analog, or can be: those see to them."""
+    owners = [m for m in model.modules() if isinstance(m, AnalogLayer) or not reason_to_stay(m)]
+    return {id(m) for owner in owners for m in owner.modules() if m is not owner}
+
+
 def _named(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(name, m) for name, m in model.named_modules() if not reason_to_stay(m)]
+    inside = owned_modules(model)
+    return [
+        (name, m)
+        for name, m in model.named_modules()
+        if not reason_to_stay(m) and id(m) not in inside
+    ]
 
 
 def from_torch(
@@ -232,11 +244,11 @@ def _digital(layer: AnalogLayer, physical: bool, memo: dict[int, Any]) -> nn.Mod
     kept = {k: v for k, v in layer.__dict__.items() if k not in WIRING}
     digital.__dict__.update(copy.deepcopy(kept, memo))
     if physical:
-        weight, bias = layer.get_core_weights()
-        # Of its own: layers with one weight are chips with errors of their own.
-        digital.weight = _with_values(digital.weight, weight)
-        if bias is not None:
-            digital.bias = _with_values(digital.bias, bias)
+        for name, values in layer.physical_parameters().items():
+            place, _, leaf = name.rpartition(".")
+            owner = digital.get_submodule(place)
+            # Of its own: layers with one weight are chips with errors of their own.
+            setattr(owner, leaf, _with_values(getattr(owner, leaf), values))
     return digital
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from adapters.torch.layer import AnalogLayer
+from adapters.torch.matrix import MatrixLayer
 from adapters.torch.tensors import to_array, to_tensor
 
 
-class AnalogLinear(AnalogLayer, nn.Linear):
+class AnalogLinear(MatrixLayer, nn.Linear):
     """``torch.nn.Linear`` on arrays: inputs (..., in_features), results (..., out_features).
 
     ``params`` is the hardware; ``bias_rows`` > 0 holds the bias on so many input lines.
@@ -44,6 +44,6 @@ class AnalogLinear(AnalogLayer, nn.Linear):
         flat, rows = grad.reshape(count, grad.shape[-1]), x.reshape(count, x.shape[-1])
         return (
             (flat @ held.to(grad.dtype)).reshape(x.shape) if needs[0] else None,
-            (flat.T @ rows).to(self.weight.dtype) if needs[1] else None,
-            flat.sum(0).to(self.bias.dtype) if needs[2] else None,
+            flat.T @ rows if needs[1] else None,
+            flat.sum(0) if needs[2] else None,
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from torch import nn
 
-from adapters.torch.convert import reason_to_stay
+from adapters.torch.convert import owned_modules, reason_to_stay
 from adapters.torch.layer import AnalogLayer
 
 HEADER = ("layer", "type", "matrix", "arrays", "style", "cells", "note")
@@ -31,11 +32,11 @@ class Summary:
 
 def summary(model: nn.Module) -> Summary:
     """One row for every layer: its arrays, or why it stays digital."""
-    rows = []
+    rows, inside = [], owned_modules(model)
     for name, module in model.named_modules():
         if isinstance(module, AnalogLayer):
             rows.append(_analog_row(name, module))
-        elif not any(True for _ in module.children()):
+        elif id(module) not in inside and not any(True for _ in module.children()):
             reason = reason_to_stay(module) or "no parameters were given for it"
             has_weights = any(True for _ in module.parameters(recurse=False))
             note = f"digital: {reason}" if has_weights else "digital"
@@ -44,14 +45,21 @@ def summary(model: nn.Module) -> Summary:
 
 
 def _analog_row(name: str, layer: AnalogLayer) -> tuple[str, ...]:
-    core, groups = layer.core, len(layer.arrays)
-    rows, cols = core.shape
-    cells = sum(state.size for c in layer.arrays for state in c.get_state()["cells"])
-    times = f"{groups} x " if groups > 1 else ""
+    cores = layer.arrays
+    cells = sum(state.size for core in cores for state in core.get_state()["cells"])
     note = ""
-    if layer.bias is not None:
+    if any("bias" in parameter for parameter, _ in layer.named_parameters()):
         note = f"bias on {layer.bias_rows} lines" if layer.analog_bias else "digital bias"
     return (
-        name, type(layer).__name__, f"{times}{rows}x{cols}", str(groups * core.Ncores),
-        core.params.core.style.name, f"{cells:,}", note,
+        name, type(layer).__name__, _matrices([core.shape for core in cores]),
+        str(sum(core.Ncores for core in cores)), cores[0].params.core.style.name, f"{cells:,}", note,
     )  # fmt: skip
+
+
+def _matrices(shapes: list[tuple[int, int]]) -> str:
+    """Shapes in words: equal neighbours are counted."""
+    runs = [(shape, len(list(equal))) for shape, equal in itertools.groupby(shapes)]
+    return ", ".join(
+        f"{count} x {rows}x{cols}" if count > 1 else f"{rows}x{cols}"
+        for (rows, cols), count in runs
+    )
