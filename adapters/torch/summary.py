@@ -52,7 +52,8 @@ def _analog_row(name: str, layer: AnalogLayer) -> tuple[str, ...]:
         note = f"bias on {layer.bias_rows} lines" if layer.analog_bias else "digital bias"
     return (
         name, type(layer).__name__, _matrices([core.shape for core in cores]),
-        str(sum(core.Ncores for core in cores)), cores[0].params.core.style.name, f"{cells:,}", note,
+        str(sum(core.Ncores for core in cores)), cores[0].params.core.style.name, f"{cells:,}",
+        note,
     )  # fmt: skip
 
 
