@@ -19,6 +19,11 @@ class Timing:
     high: float
     repeats: int
 
+    def scaled(self, factor: float) -> Timing:
+        """The same timing in another unit."""
+        median, low, high = (value * factor for value in (self.median, self.low, self.high))
+        return Timing(median, low, high, self.repeats)
+
 
 def seconds(call: Call, repeats: int, loops: int = 1) -> Timing:
     """Seconds for one of ``loops`` calls in a row, after one call to warm up."""
