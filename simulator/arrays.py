@@ -35,8 +35,10 @@ NAMED_DRAW = 1 << 31
 class Arrays:
     """The arrays of a matrix of ``shape``: one stack of tiles that share their parameters.
 
-    Where every array has parameters of its own, each is a stack of one tile. Raises ParameterError
-    for a list of parameters of the wrong length, ModelError for a model that does not exist.
+    Where every array has parameters of its own, each is a stack of one tile. ``numbering``, where
+    there is one, is asked for the number of the first vector of every call that draws; what it is
+    given takes the next number in the life of the matrix. Raises ParameterError for a list of
+    parameters of the wrong length, ModelError for a model that does not exist.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Arrays:
         several: bool,
         backend: Backend,
         random: RandomSource,
+        numbering: Callable[[Callable[[], int]], int] | None = None,
     ) -> None:
         self.backend = backend
+        self.numbering = numbering
         self.rows, self.cols = matrix_axes(*shape, trees[0].core)
         self.programmings = 0
         self.vectors = 0
@@ -258,9 +262,14 @@ class Arrays:
         if not random:
             return self.backend.xp.broadcast_to(self.backend.asarray(0), rest)
         count = math.prod(rest)
-        with NUMBERING:
-            first = self.vectors
-            self.vectors += count
+
+        def count_on() -> int:
+            with NUMBERING:
+                first = self.vectors
+                self.vectors += count
+            return first
+
+        first = count_on() if self.numbering is None else self.numbering(count_on)
         return self.backend.xp.arange(first, first + count).reshape(rest)
 
     def one_matrix(self, dtype: Any) -> Any:

@@ -45,6 +45,7 @@ class AnalogCore(Geometry, ArrayLike):
         empty_matrix: leave the arrays unprogrammed.
         stream: number that tells cores of the same ``simulation.seed`` apart.
         entropy: gives 64 bits where there is no seed; None takes them from NumPy's global state.
+        numbering: gives the first number of the vectors of a call; see ``Arrays``.
         backend: where to compute; None follows ``simulation.useGPU`` and ``gpu_id``.
 
     Raises:
@@ -66,6 +67,7 @@ class AnalogCore(Geometry, ArrayLike):
         stream: int = 0,
         backend: Backend | None = None,
         entropy: Callable[[], int] | None = None,
+        numbering: Callable[[Callable[[], int]], int] | None = None,
     ) -> None:
         several = isinstance(params, (list, tuple))
         trees = snapshots(params)
@@ -79,13 +81,11 @@ class AnalogCore(Geometry, ArrayLike):
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
         self._shape = matrix.shape
         if self.complex_valued and min(matrix.shape) < 2:
-            raise ShapeError(
-                f"a complex core needs at least 2 rows and columns, got {matrix.shape}"
-            )
+            raise ShapeError(f"complex cores need at least 2 rows and columns: {matrix.shape}")
         expansion = 2 if self.complex_valued else 1
         self.nrow, self.ncol = (length * expansion for length in matrix.shape)
         shape = (self.nrow, self.ncol)
-        self.arrays = Arrays(shape, trees, several, self._backend, self._random)
+        self.arrays = Arrays(shape, trees, several, self._backend, self._random, numbering)
         if not empty_matrix:
             self.set_matrix(matrix)
 

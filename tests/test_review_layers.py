@@ -31,8 +31,11 @@ def seeded_weights():
 def by_arrays(layer, x):
     """The layer's result stage by stage, whatever its path is."""
     other = copy.deepcopy(layer)
+    other._keep_up()  # or the first call would look again how far the product reaches
     other.__dict__["_reach"] = 0.0
-    return other(x)
+    y = other(x)
+    assert other._reach == 0.0
+    return y
 
 
 def linear(params=None, inputs=3, outputs=2, bias=True, **options):

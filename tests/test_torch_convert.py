@@ -135,11 +135,6 @@ def test_pruned_layers_stay_digital():
     torch.testing.assert_close(analog(x), model(x), **CLOSE)
 
 
-def test_attention_is_left_alone():
-    model = nn.MultiheadAttention(4, 2)
-    assert not analog_modules(from_torch(model, seeded()))
-
-
 def test_an_encoder_layer_uses_its_arrays_without_gradients_too():
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
     analog = from_torch(model, seeded(**PROGRAMMING))

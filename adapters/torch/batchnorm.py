@@ -59,4 +59,4 @@ def _fused(layer: nn.Module, norm: _BatchNorm) -> nn.Module:
         norm.bias = nn.Parameter(torch.zeros_like(norm.running_mean))
     if isinstance(layer, nn.Linear):
         return fuse_linear_bn_eval(layer, norm)
-    return fuse_conv_bn_eval(layer, norm)
+    return fuse_conv_bn_eval(layer, norm, transpose=layer.transposed)

@@ -13,7 +13,7 @@ from adapters.torch.tensors import to_array, to_tensor
 from adapters.torch.windows import WindowProduct
 
 
-class _AnalogConv(MatrixLayer):
+class AnalogConv(MatrixLayer):
     """Convolution on arrays; every group of channels has an array of its own."""
 
     def _wire(self, *args: Any, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class _AnalogConv(MatrixLayer):
             padding=tuple(before) if in_product else (0,) * space,
             dilation=tuple(self.dilation),
             bias_rows=rows,
-            unroll=_shows_rounding(self.core.params),
+            unroll=shows_rounding(self.core.params),
         )
 
     def reinitialize(self) -> None:
@@ -121,7 +121,7 @@ class _AnalogConv(MatrixLayer):
         return back
 
 
-def _shows_rounding(params: Any) -> bool:
+def shows_rounding(params: Any) -> bool:
     """Where one code that falls the other way is seen in the class of an image.
 
     Codes of phases are added up, and an offset much larger than the product is taken off. Currents
@@ -132,7 +132,7 @@ def _shows_rounding(params: Any) -> bool:
     return offset and adc.adc_per_ibit and dac.input_bitslicing
 
 
-class AnalogConv1d(_AnalogConv, nn.Conv1d):
+class AnalogConv1d(AnalogConv, nn.Conv1d):
     """``torch.nn.Conv1d`` on arrays; ``params`` is the hardware, ``bias_rows`` bias lines."""
 
     def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
@@ -140,7 +140,7 @@ class AnalogConv1d(_AnalogConv, nn.Conv1d):
         self._wire(params, bias_rows)
 
 
-class AnalogConv2d(_AnalogConv, nn.Conv2d):
+class AnalogConv2d(AnalogConv, nn.Conv2d):
     """``torch.nn.Conv2d`` on arrays; ``params`` is the hardware, ``bias_rows`` bias lines."""
 
     def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
@@ -148,7 +148,7 @@ class AnalogConv2d(_AnalogConv, nn.Conv2d):
         self._wire(params, bias_rows)
 
 
-class AnalogConv3d(_AnalogConv, nn.Conv3d):
+class AnalogConv3d(AnalogConv, nn.Conv3d):
     """``torch.nn.Conv3d`` on arrays; ``params`` is the hardware, ``bias_rows`` bias lines."""
 
     def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:

@@ -10,11 +10,28 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
+from adapters.torch.attention import AnalogMultiheadAttention
 from adapters.torch.batchnorm import fuse_batchnorms
 from adapters.torch.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
+from adapters.torch.fused import switch_back, switch_off
+from adapters.torch.huggingface import analog_conv1d, conv1d_class
 from adapters.torch.layer import AnalogLayer
 from adapters.torch.linear import AnalogLinear
+from adapters.torch.recurrent import (
+    AnalogGRU,
+    AnalogGRUCell,
+    AnalogLSTM,
+    AnalogLSTMCell,
+    AnalogRNN,
+    AnalogRNNCell,
+)
+from adapters.torch.transposed import (
+    AnalogConvTranspose1d,
+    AnalogConvTranspose2d,
+    AnalogConvTranspose3d,
+)
 from simulator import CrossSimParameters, ParameterError
 
 ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
@@ -22,7 +39,29 @@ ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
     nn.Conv1d: AnalogConv1d,
     nn.Conv2d: AnalogConv2d,
     nn.Conv3d: AnalogConv3d,
+    nn.ConvTranspose1d: AnalogConvTranspose1d,
+    nn.ConvTranspose2d: AnalogConvTranspose2d,
+    nn.ConvTranspose3d: AnalogConvTranspose3d,
+    nn.MultiheadAttention: AnalogMultiheadAttention,
+    nn.RNN: AnalogRNN,
+    nn.LSTM: AnalogLSTM,
+    nn.GRU: AnalogGRU,
+    nn.RNNCell: AnalogRNNCell,
+    nn.LSTMCell: AnalogLSTMCell,
+    nn.GRUCell: AnalogGRUCell,
 }
+# Weights and biases of layers that have other ones than "weight" and "bias".
+TENSORS: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.MultiheadAttention: (
+        "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight", "in_proj_bias",
+        "out_proj.weight", "out_proj.bias",
+    ),
+    nn.RNNCellBase: ("weight_ih", "weight_hh", "bias_ih", "bias_hh"),
+}  # fmt: skip
+FOLDABLE = (
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
+    nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+)  # fmt: skip
 # What belongs to the analog layer alone and does not go back to a digital one.
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
@@ -31,26 +70,46 @@ WIRING = frozenset(
 )  # fmt: skip
 
 
-def digital_base(layer: nn.Module) -> type[nn.Module] | None:
-    """The torch class whose analog counterpart can stand in for ``layer``; None without one."""
-    return None if reason_to_stay(layer) else next(b for b in ANALOG if isinstance(layer, b))
+def base_of(layer: nn.Module) -> type[nn.Module] | None:
+    """The class with an analog counterpart that ``layer``, digital or analog, is of, or None."""
+    return next((base for base in ANALOG if isinstance(layer, base)), None) or conv1d_class(layer)
+
+
+def analog_class(base: type[nn.Module]) -> type[AnalogLayer]:
+    """The analog counterpart of a class that ``base_of`` returns."""
+    return ANALOG[base] if base in ANALOG else analog_conv1d(base)
 
 
 def reason_to_stay(layer: nn.Module) -> str:
     """Why a layer is not converted; empty for one that is."""
     if isinstance(layer, AnalogLayer):
         return "is analog already"
-    bases = [base for base in ANALOG if isinstance(layer, base)]
-    if not bases:
+    base = base_of(layer)
+    if base is None:
         return "no analog counterpart"
-    if type(layer).forward is not bases[0].forward:
-        return f"{type(layer).__name__} computes something else than {bases[0].__name__}"
+    if type(layer).forward is not base.forward:
+        return f"{type(layer).__name__} computes something else than {base.__name__}"
     if type(layer).__name__ == "NonDynamicallyQuantizableLinear":
         return "its parent uses the weights directly"
-    if isinstance(layer._parameters.get("weight"), nn.UninitializedParameter):
+    return next(filter(None, (_unfit(layer, name) for name in _tensor_names(layer))), "")
+
+
+def _tensor_names(layer: nn.Module) -> tuple[str, ...]:
+    """Names of the weights and biases of a layer, of which some may be None."""
+    if isinstance(layer, nn.RNNBase):
+        return tuple(layer._flat_weights_names)
+    return next((n for kind, n in TENSORS.items() if isinstance(layer, kind)), ("weight", "bias"))
+
+
+def _unfit(layer: nn.Module, name: str) -> str:
+    """Why arrays could not follow a parameter of ``layer``; empty if they can."""
+    place, _, leaf = name.rpartition(".")
+    owner = layer.get_submodule(place)
+    value = owner._parameters.get(leaf, False)
+    if isinstance(value, nn.UninitializedParameter):
         return "lazy layer without weights; run the model once"
-    if not isinstance(layer._parameters.get("weight"), nn.Parameter):
-        return "its weight is not a plain parameter (parametrised, pruned or quantised)"
+    if parametrize.is_parametrized(owner, leaf) or not isinstance(value, nn.Parameter | None):
+        return f"its {name} is not a plain parameter (parametrised, pruned or quantised)"
     return ""
 
 
@@ -65,13 +124,18 @@ def analog_modules(model: nn.Module) -> list[AnalogLayer]:
 
 
 def inconvertible_modules(model: nn.Module) -> list[nn.Module]:
-    """The leaf layers that stay digital, depth first, each once."""
+    """The layers that stay digital, depth first, each once; containers are none."""
+    return [module for _, module in staying_modules(model) if reason_to_stay(module)]
+
+
+def staying_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Digital layers by name, depth first, each once: leaves, and all that could be analog."""
     inside = owned_modules(model)
     return [
-        module
-        for module in model.modules()
-        if reason_to_stay(module) and not isinstance(module, AnalogLayer)
-        and id(module) not in inside and not any(True for _ in module.children())
+        (name, module)
+        for name, module in model.named_modules()
+        if not isinstance(module, AnalogLayer) and id(module) not in inside
+        and (base_of(module) is not None or not any(True for _ in module.children()))
     ]  # fmt: skip
 
 
@@ -100,7 +164,7 @@ def from_torch(
     redraw: str = "step",
     clip_gradient: bool = False,
 ) -> nn.Module:
-    """A copy of ``model`` with its linear and convolution layers on simulated arrays.
+    """A copy of ``model`` with the products of its layers on simulated arrays.
 
     Args:
         model: any module; a layer that can be converted itself shares its parameters.
@@ -122,7 +186,7 @@ def from_torch(
     single = not reason_to_stay(model)
     copied = model if single else _copy(model)
     if fuse_batchnorm and not single:
-        copied = fuse_batchnorms(copied.eval(), lambda layer: not reason_to_stay(layer))
+        copied = fuse_batchnorms(copied.eval(), _is_foldable)
     layers = _named(copied)
     trees = _params_by_layer(params, [name for name, _ in layers])
     rows = _rows_by_layer(bias_rows, len(layers))
@@ -136,11 +200,18 @@ def from_torch(
     return _replaced(copied, analog)
 
 
+def _is_foldable(layer: nn.Module) -> bool:
+    """Kernels of one group of a transposed convolution have outputs on their second axis."""
+    grouped = getattr(layer, "transposed", False) and layer.groups > 1
+    return isinstance(layer, FOLDABLE) and not grouped and not reason_to_stay(layer)
+
+
 def _convert(layer: nn.Module, tree: Any, rows: int, name: str, options: dict) -> AnalogLayer:
     """The analog layer over the parameters of ``layer``, programmed once from its weights."""
-    base = digital_base(layer)
+    base = base_of(layer)
     assert base is not None
-    analog = ANALOG[base].__new__(ANALOG[base])
+    made = analog_class(base)
+    analog = made.__new__(made)
     nn.Module.__init__(analog)
     analog.__dict__.update({k: copy.copy(v) for k, v in layer.__dict__.items()})
     try:
@@ -166,12 +237,10 @@ def _replaced(model: nn.Module, analog: dict[int, nn.Module]) -> nn.Module:
     if id(model) in analog:
         return analog[id(model)]
     for module in list(model.modules()):
-        if isinstance(module, nn.TransformerEncoderLayer):
-            # Its fused kernel for inference would read the weights and pass the arrays by.
-            module.activation_relu_or_gelu = 0
         for name, child in list(module._modules.items()):
             if child is not None and id(child) in analog:
                 module._modules[name] = analog[id(child)]
+    switch_off(model, lambda module: isinstance(module, AnalogLayer))
     return model
 
 
@@ -234,11 +303,14 @@ def to_torch(model: nn.Module, physical_weights: bool | list[bool] = False) -> n
     memo: dict[int, Any] = {}
     for layer, held in zip(layers, physical, strict=True):
         memo[id(layer)] = _digital(layer, held, memo)
-    return copy.deepcopy(model, memo)
+    digital = copy.deepcopy(model, memo)
+    switch_back(digital)
+    return digital
 
 
 def _digital(layer: AnalogLayer, physical: bool, memo: dict[int, Any]) -> nn.Module:
-    base = next(b for b, analog in ANALOG.items() if isinstance(layer, analog))
+    base = base_of(layer)
+    assert base is not None
     digital = base.__new__(base)
     nn.Module.__init__(digital)
     kept = {k: v for k, v in layer.__dict__.items() if k not in WIRING}

@@ -10,7 +10,9 @@ from torch.autograd.function import once_differentiable
 
 from adapters.lowering import layer_matrix, split_matrix, stream_of
 from adapters.torch.layer import AnalogLayer
-from adapters.torch.tensors import to_array, to_tensor, torch_entropy
+from adapters.torch.numbering import CallNumbers, numbering
+from adapters.torch.processes import chip_entropy, warn_of_own_chips
+from adapters.torch.tensors import to_array, to_tensor
 from simulator import AnalogCore, InputError
 
 
@@ -67,13 +69,14 @@ class MatrixLayer(AnalogLayer):
     def reinitialize(self) -> None:
         """Build the arrays anew from ``params``: new fabrication, new programming errors."""
         blocks = self._blocks(self._target())
-        built = []
+        entropy, built = chip_entropy(self._params), []
         for group, block in enumerate(blocks):
             name = self.path if self.groups == 1 else f"{self.path}/{group}"
             stream = stream_of(f"{name}#{self.chip}" if self.chip else name)
             core = AnalogCore(
-                block, self._params, stream=stream, entropy=torch_entropy, empty_matrix=True
-            )
+                block, self._params, empty_matrix=True, stream=stream, entropy=entropy,
+                numbering=numbering,
+            )  # fmt: skip
             core.set_matrix(block, draw=self._draw)
             built.append(core)
         self.arrays, self.chip = built, self.chip + 1
@@ -180,8 +183,10 @@ class MatrixLayer(AnalogLayer):
 
     @torch.compiler.disable
     def _product(self, x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+        warn_of_own_chips()
         if x.dtype != weight.dtype or not self._is_linear_for(x, weight, bias):
-            return _ArrayProduct.apply(x, weight, bias, self)
+            with CallNumbers(self, x):
+                return _ArrayProduct.apply(x, weight, bias, self)
         # Nothing but a product is left of the signal path, so torch can take it as it would
         # without arrays, with what they hold in place of the parameters.
         held, held_bias = self._held_parameters

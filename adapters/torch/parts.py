@@ -10,7 +10,7 @@ from torch import nn
 
 from adapters.torch.layer import AnalogLayer
 from adapters.torch.linear import AnalogLinear
-from adapters.torch.matrix import standing_in
+from adapters.torch.state import EXTRA_STATE
 from simulator import AnalogCore, InputError
 
 
@@ -26,10 +26,26 @@ class Part(AnalogLinear):
     def __init__(self, form: Callable[[], torch.Tensor], owner: AnalogLayer, name: str) -> None:
         nn.Module.__init__(self)
         path = f"{owner.path}/{name}"
-        shared = {k: owner.__dict__[k] for k in ("redraw", "clip_gradient", "epoch", "chip")}
-        self.__dict__.update(form=form, name=name, auto_synchronize=False, path=path, **shared)
-        self.__dict__.update(_params=owner._params, _bias_rows=0, ideal=False)
+        # Past torch's bookkeeping, for which the owner would be a module of the part.
+        self.__dict__.update(form=form, name=name, path=path, owner=owner, chip=owner.chip)
+        self.__dict__.update(_params=owner._params, _bias_rows=0)
+        self.__dict__.update(ideal=False, auto_synchronize=False)
         self.reinitialize()
+
+    @property
+    def redraw(self) -> str:
+        """When programming errors are drawn anew: the choice of the owner."""
+        return self.owner.redraw
+
+    @property
+    def clip_gradient(self) -> bool:
+        """Whether clipped values get no gradient: the choice of the owner."""
+        return self.owner.clip_gradient
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the owner is in."""
+        return self.owner.epoch
 
     @property
     def weight(self) -> torch.Tensor:  # type: ignore[override]
@@ -48,10 +64,6 @@ class Part(AnalogLinear):
     def forward(self, x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
         """Products (..., outputs) of ``matrix``, as the arrays hold it, with x (..., lines)."""
         return self._run(x, matrix, None)
-
-    def held_matrix(self, matrix: torch.Tensor) -> torch.Tensor:
-        """What the arrays hold, with the gradient going to ``matrix``."""
-        return standing_in(matrix, self._held_parameters[0])
 
 
 class CompositeLayer(AnalogLayer):
@@ -90,9 +102,15 @@ class CompositeLayer(AnalogLayer):
             if not bool(parameter.detach().isfinite().all()):
                 raise InputError(f"layer {self.path!r}: {name} contains NaN or infinity")
         for part in self.parts.values():
-            part.epoch = self.epoch
             part.synchronize()
         self._mark()
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        # Parameters of a digital model: the arrays follow them.
+        given = any(prefix + name in state_dict for name in self._followed())
+        if given and prefix + EXTRA_STATE not in state_dict:
+            self.synchronize()
 
     def _mark(self) -> None:
         super()._mark()

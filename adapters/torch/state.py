@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
+from adapters.torch.processes import chips_are_shared, from_first_rank, process_count
+from adapters.torch.tensors import torch_entropy
 from simulator import InputError
 
 EXTRA_STATE = "_extra_state"
@@ -23,14 +26,21 @@ class LayerState:
     def get_extra_state(self) -> dict[str, Any]:
         """Conductances, ranges and random state, as tensors, numbers and strings."""
         cores = [_as_tensors(core.get_state()) for core in self.arrays]
-        counters = {"epoch": self.epoch, "chip": self.chip}
+        counters = {"epoch": self.epoch, "chip": self.chip, "in_step": self._is_in_step()}
         return {"version": STATE_VERSION, **counters, "arrays": cores}
+
+    def _is_in_step(self) -> bool:
+        """Whether the arrays were programmed with the parameters as they are."""
+        if self.auto_synchronize:
+            return not self._is_stale()
+        return self._stamp() == self._programmed_from
 
     def set_extra_state(self, state: Any) -> None:
         """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
         try:
             cores = state["arrays"]
             epoch, chip = int(state["epoch"]), int(state["chip"])
+            in_step = bool(state.get("in_step", True))
             if state["version"] != STATE_VERSION or len(cores) != len(self.arrays):
                 raise InputError(f"{len(cores)} arrays of version {state['version']}")
             before = [core.get_state() for core in self.arrays]
@@ -45,6 +55,9 @@ class LayerState:
             raise InputError(f"layer {self.path!r}: not the state of this layer: {error}") from None
         self.epoch, self.chip = epoch, chip
         self._mark()
+        if not in_step:
+            # Saved between a step of the optimizer and the next forward, which will program them.
+            self.__dict__.update(_programmed_from=(), _copy=None)
 
     def __getstate__(self) -> dict[str, Any]:
         # Addresses do not travel: the copy is as much in step with its arrays as the original.
@@ -74,6 +87,24 @@ class LayerState:
             missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
             if prefix + "weight" in state_dict or prefix + "bias" in state_dict:
                 self.synchronize()
+
+
+def share_chips(model: nn.Module) -> None:
+    """Give all processes the chips of process 0: errors, conductances and seeds of its arrays.
+
+    For a model that was converted before ``init_process_group``; all processes take part. The
+    parameters are left to DistributedDataParallel. Does nothing in a single process.
+    """
+    if process_count() == 1:
+        return
+    layers = [module for module in model.modules() if isinstance(module, LayerState)]
+    states, seed = [layer.get_extra_state() for layer in layers], torch_entropy()
+    for state in states:
+        for core in state["arrays"]:
+            core["seed"] = seed if core["seed"] is None else core["seed"]
+    for layer, state in zip(layers, from_first_rank(states), strict=True):
+        layer.set_extra_state(state)
+    chips_are_shared()
 
 
 def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from adapters.torch.convert import owned_modules, reason_to_stay
+from adapters.torch.convert import reason_to_stay, staying_modules
 from adapters.torch.layer import AnalogLayer
 
 HEADER = ("layer", "type", "matrix", "arrays", "style", "cells", "note")
@@ -32,11 +32,12 @@ class Summary:
 
 def summary(model: nn.Module) -> Summary:
     """One row for every layer: its arrays, or why it stays digital."""
-    rows, inside = [], owned_modules(model)
+    rows = []
+    digital = {id(module) for _, module in staying_modules(model)}
     for name, module in model.named_modules():
         if isinstance(module, AnalogLayer):
             rows.append(_analog_row(name, module))
-        elif id(module) not in inside and not any(True for _ in module.children()):
+        elif id(module) in digital:
             reason = reason_to_stay(module) or "no parameters were given for it"
             has_weights = any(True for _ in module.parameters(recurse=False))
             note = f"digital: {reason}" if has_weights else "digital"
