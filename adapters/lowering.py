@@ -8,6 +8,8 @@ bias evenly.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 STREAM_BYTES = 8
@@ -39,3 +41,45 @@ def stream_of(path: str) -> int:
     """
     digest = hashlib.blake2b(path.encode(), digest_size=STREAM_BYTES).digest()
     return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True)
+class GateLayout:
+    """The gates of a recurrent layer as outputs of one matrix, each as many as it has units.
+
+    ``from_input`` and ``from_hidden`` say which gates the input and the hidden state add to, in the
+    order of their weights.
+    """
+
+    count: int
+    from_input: tuple[int, ...]
+    from_hidden: tuple[int, ...]
+
+    def place(self, weight: Any, gates: Sequence[int], xp: Any) -> Any:
+        """The outputs of all gates of a weight or bias that has those of ``gates`` only."""
+        if len(gates) == self.count:
+            return weight
+        units = len(weight) // len(gates)
+        blocks = [weight[i * units : (i + 1) * units] for i in range(len(gates))]
+        given = dict(zip(gates, blocks, strict=True))
+        zero = xp.zeros_like(blocks[0])
+        return xp.concatenate([given.get(gate, zero) for gate in range(self.count)])
+
+    def take(self, outputs: Any, gates: Sequence[int], xp: Any) -> Any:
+        """The outputs of ``gates`` alone; inverts the above."""
+        if len(gates) == self.count:
+            return outputs
+        units = len(outputs) // self.count
+        return xp.concatenate([outputs[gate * units : (gate + 1) * units] for gate in gates])
+
+    def rest(self, outputs: Any, gates: Sequence[int], xp: Any) -> Any:
+        """The outputs of all other gates: zero, but for the errors of the cells."""
+        others = [gate for gate in range(self.count) if gate not in gates]
+        return self.take(outputs, others, xp) if others else outputs[:0]
+
+
+# The new gate of a GRU weighs what comes of the hidden state before it adds it, so that part has
+# outputs of its own: reset, update, new of the input, new of the hidden state.
+RNN_GATES = GateLayout(1, (0,), (0,))
+LSTM_GATES = GateLayout(4, (0, 1, 2, 3), (0, 1, 2, 3))
+GRU_GATES = GateLayout(4, (0, 1, 2), (0, 1, 3))

@@ -1,7 +1,8 @@
 """Old import paths: one table from names that scripts use to the places where things live here.
 
 Modules of the table do not exist as files. A finder serves them, and they look up a name only
-when it is asked for, so that nothing is imported that a script does not use.
+when it is asked for, so that nothing is imported that a script does not use. Packages that do exist
+get the same lookup for names that they do not have.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import importlib.machinery
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -18,17 +20,36 @@ from simulator.errors import nearest
 # Old module to the module that has its names. None is a package that only holds others.
 MODULES: dict[str, str | None] = {
     "simulator.algorithms": None,
+    "simulator.algorithms.dsp": None,
+    "simulator.algorithms.dsp.dft": "applications.dsp.dft",
     "simulator.algorithms.dnn": None,
     "simulator.algorithms.dnn.torch": "adapters.torch",
     "simulator.algorithms.dnn.torch.convert": "adapters.torch",
-    "simulator.circuits.adc": None,
+    "simulator.algorithms.dnn.torch.profile": "adapters.torch.profiling",
+    "simulator.algorithms.dnn.keras": "adapters.keras",
+    "simulator.algorithms.dnn.keras.convert": "adapters.keras",
+    "simulator.algorithms.dnn.keras.profile": "adapters.keras.profiling",
+    "simulator.algorithms.dnn.analog_layer": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_linear": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_convolution": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_rnn": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_rnn_cell": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_lstm": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_lstm_cell": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_gru": "adapters.neutral",
+    "simulator.algorithms.dnn.analog_gru_cell": "adapters.neutral",
+    "applications.dnn.torch": None,
+    "applications.dnn.torch.cifar10_resnet": None,
+    "applications.dnn.torch.cifar10_resnet.build_resnet_cifar10": "applications.dnn.models",
+    "simulator.circuits.adc": "simulator.converters",
     "simulator.circuits.adc.iadc": "simulator.legacy.converters",
     "simulator.circuits.adc.adc": "simulator.converters",
-    "simulator.circuits.dac": None,
+    "simulator.circuits.dac": "simulator.converters",
     "simulator.circuits.dac.dac": "simulator.converters",
+    "simulator.circuits.array": "simulator.circuits",
     "simulator.devices.idevice": "simulator.legacy.devices",
-    "simulator.devices.device": "simulator.devices",
-    "simulator.devices.generic_device": "simulator.devices",
+    "simulator.devices.device": "simulator.legacy.composite",
+    "simulator.devices.generic_device": "simulator.legacy.generic",
     "simulator.devices.custom": None,
     "simulator.devices.custom.SONOS": "simulator.devices",
     "simulator.devices.custom.PCM_Joshi": "simulator.devices",
@@ -38,11 +59,55 @@ MODULES: dict[str, str | None] = {
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
 }
-# Names that live elsewhere than the rest of their module.
-NAMES = {
-    ("simulator.core", "TransposedCore"): "simulator.views",
-    ("simulator.core", "MaskedCore"): "simulator.views",
-}
+# Packages that exist here, and had more names.
+REAL = (
+    "simulator",
+    "simulator.backend",
+    "simulator.circuits",
+    "simulator.parameters.xbar_parameters",
+)
+# Names that live elsewhere than the rest of their module: where, and under which name.
+NAMES: dict[tuple[str, str], tuple[str, str]] = {
+    **{
+        ("simulator.core", name): (place, name)
+        for place, names in {
+            "simulator.views": ("TransposedCore", "MaskedCore"),
+            "simulator.legacy.cores": (
+                "BalancedCore", "OffsetCore", "BitslicedCore", "NumericCore", "WrapperCore",
+                "ICore",
+            ),
+        }.items()
+        for name in names
+    },
+    **{
+        ("simulator.circuits", f"{name}Array"): ("simulator.circuits", f"{name}Circuit")
+        for name in (
+            "NoninterleavedInputSource", "NoninterleavedSeparateSource", "UncoupledNonlinear",
+            "InterleavedInputSource", "InterleavedSeparateSource",
+        )
+    },
+    **{
+        ("simulator.circuits", name): ("simulator.converters", name)
+        for name in ("ADC", "DAC", "IdealADC", "IdealDAC")
+    },
+    **{
+        ("simulator.parameters.xbar_parameters", name): ("simulator.legacy.parameters", name)
+        for name in (
+            "RampADCParameters", "SarADCParameters", "PipelineADCParameters",
+            "CyclicADCParameters",
+        )
+    },
+    **{
+        (f"adapters.{library}.profiling", "corestyle_str"): (
+            "simulator.legacy.parameters", "corestyle_str",
+        )
+        for library in ("torch", "keras")
+    },
+    ("applications.dnn.models", "ResNet_cifar10"): ("applications.dnn.models", "CifarResNet"),
+    ("simulator.backend", "ComputeBackend"): ("simulator.legacy.backend", "ComputeBackend"),
+    ("simulator", "DNN"): ("simulator.legacy.networks", "DNN"),
+    ("simulator.algorithms", "DNN"): ("simulator.legacy.networks", "DNN"),
+}  # fmt: skip
 
 
 class OldModules:
@@ -67,25 +132,37 @@ class OldModules:
         """Give the module its lookup; nothing is imported yet."""
         name = module.__name__
         module.__doc__ = f"Old import path; its names live in {MODULES[name] or 'its submodules'}."
-        module.__getattr__ = lambda attribute: lookup(name, attribute)  # type: ignore[method-assign]
+        module.__getattr__ = partial(lookup, name)  # type: ignore[method-assign]
 
 
 def lookup(module: str, name: str) -> Any:
     """What ``name`` of an old module is here. Raises AttributeError with the nearest name."""
-    place: str | None = module
-    while place in MODULES:
-        place = MODULES[place]
-    if name.startswith("__") or place is None:
-        raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    home = importlib.import_module(NAMES.get((place, name), place))
+    if f"{module}.{name}" in MODULES:
+        return importlib.import_module(f"{module}.{name}")
+    place = module
+    while (place, name) not in NAMES and MODULES.get(place):
+        place = MODULES[place] or place
+    home, new_name = NAMES.get((place, name), (place, name))
+    if name.startswith("__") or home in MODULES or (home, new_name) == (module, name):
+        names = dir(sys.modules[module]) if module in REAL else []
+        raise _missing(module, name, names)
+    found = importlib.import_module(home)
     try:
-        return getattr(home, name)
+        return getattr(found, new_name)
     except AttributeError:
-        hint = nearest(name, [n for n in dir(home) if not n.startswith("_")])
-        raise AttributeError(f"module {module!r} has no attribute {name!r}.{hint}") from None
+        raise _missing(module, name, dir(found)) from None
+
+
+def _missing(module: str, name: str, names: list[str]) -> AttributeError:
+    hint = nearest(name, [n for n in names if not n.startswith("_")])
+    return AttributeError(f"module {module!r} has no attribute {name!r}.{hint}")
 
 
 def install() -> None:
-    """Serve the old modules; once per process."""
-    if not any(isinstance(finder, OldModules) for finder in sys.meta_path):
-        sys.meta_path.append(OldModules())
+    """Serve the old modules and names; once per process."""
+    if any(isinstance(finder, OldModules) for finder in sys.meta_path):
+        return
+    sys.meta_path.append(OldModules())
+    for name in REAL:
+        module = importlib.import_module(name)
+        module.__getattr__ = partial(lookup, name)  # type: ignore[method-assign]

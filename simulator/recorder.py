@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Values kept of each weight slice; beyond that every second one is dropped, again and again.
+# Values kept of each weight slice, all input digits together; beyond that every second one goes.
 CAPACITY = 1 << 20
+# 2**32 over the golden ratio. Its multiples modulo 2**32 lie evenly, also those of every second or
+# every thousandth number, so that a sample is in step with no width of an image.
+STEP = np.uint32(2654435769)
+LAST = (1 << 32) - 1
+# Axes of currents as they are recorded.
+LINE, PHASE = 1, 2
 
 
 @dataclass
@@ -24,26 +30,37 @@ class Recorder:
     def __post_init__(self) -> None:
         self.low = np.full(self.slices, np.inf)
         self.high = np.full(self.slices, -np.inf)
-        self._kept: list[np.ndarray] = [np.empty(0, np.float32) for _ in range(self.slices)]
-        self._stride = 1
-        self._skip = 0
+        self._kept = np.empty((self.slices, 1, 0), np.float32)
+        self._keys = np.empty(0, np.uint32)
+        self._last, self._seen = LAST, 0
 
     def add(self, amps: np.ndarray) -> None:
-        """Record currents (slices, ...)."""
-        flat = amps.reshape(self.slices, -1)
-        if not flat.size:
+        """Record currents (slices, lines, phases, ...)."""
+        if not amps.size:
             return
-        self.low = np.minimum(self.low, flat.min(axis=1))
-        self.high = np.maximum(self.high, flat.max(axis=1))
-        sample = flat[:, self._skip :: self._stride].astype(np.float32)
-        self._skip = (self._skip - flat.shape[1]) % self._stride
-        self._kept = [np.concatenate(pair) for pair in zip(self._kept, sample, strict=True)]
-        while len(self._kept[0]) > CAPACITY:
-            self._kept = [kept[::2].copy() for kept in self._kept]
-            self._skip += self._stride * (len(self._kept[0]) % 2)
-            self._stride *= 2
-            self._skip %= self._stride
+        rows = np.moveaxis(amps, PHASE, LINE).reshape(self.slices, amps.shape[PHASE], -1)
+        self.low = np.minimum(self.low, rows.min(axis=(1, 2)))
+        self.high = np.maximum(self.high, rows.max(axis=(1, 2)))
+        keys = np.arange(rows.shape[-1], dtype=np.uint32)
+        keys += np.uint32(self._seen & LAST)
+        keys *= STEP
+        self._seen += len(keys)
+        picked = np.flatnonzero(keys <= self._last)
+        sample = rows[..., picked].astype(np.float32)
+        if not len(self._keys):
+            self._kept = sample[..., :0]
+        self._kept = np.concatenate([self._kept, sample], axis=2)
+        self._keys = np.concatenate([self._keys, keys[picked]])
+        while self._kept[0].size > CAPACITY:
+            self._last >>= 1
+            kept = self._keys <= self._last
+            self._kept, self._keys = self._kept[..., kept], self._keys[kept]
 
     def values(self, slice_: int = 0) -> np.ndarray:
         """Recorded currents of one weight slice, least significant first."""
-        return self._kept[slice_]
+        return self._kept[slice_].reshape(-1)
+
+    @property
+    def phases(self) -> np.ndarray:
+        """Recorded currents, (slices, input digits, currents); one digit where they are merged."""
+        return self._kept

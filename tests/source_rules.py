@@ -45,8 +45,13 @@ OWNERS = {
     "cupyx": ["simulator/kernels/*cupy*", "simulator/backend/*cupy*"],
     "torch": ["adapters/*/*"],
     "keras": ["adapters/*/*"],
-    "matplotlib": ["simulator/*/curves.py", "applications/*"],
-    "pandas": ["simulator/devices/measurements.py", "applications/*"],
+    "matplotlib": [
+        "simulator/*/curves.py",
+        "applications/*",
+        "adapters/torch/figure.py",
+        "adapters/torch/report.py",
+    ],
+    "pandas": ["simulator/devices/measurements.py", "applications/*", "adapters/torch/report.py"],
 }
 
 MAX_FILE_LINES = 400

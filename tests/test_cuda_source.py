@@ -53,6 +53,13 @@ extern "C" __global__ void all(ohm_word *words, double *out, float *single) {
   out[i] = ohm_quantize(out[i], -1.0, 1.0, 127.0);
   single[i] = ohm_quantize_dithered(single[i], -1.0f, 1.0f, 127.0f, single[i + 1]);
   ohm_digits(single[i], 127.0f, 2.0f, 7, 1LL, single + 7 * i);
+  single[i] = ohm_add_noise(single[i], 2.0f, 0.5f);
+}
+extern "C" __global__ void read(const float *amps, const long long *layout, const double *limits,
+                                const double *numbers, const float *offsets, float *out) {
+  long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  ohm_read_codes(i, amps, layout, limits, limits + 1, limits + 2, limits + 3, limits + 4,
+                 limits + 5, numbers, offsets, (const float *)0, out);
 }
 """
 
@@ -121,7 +128,7 @@ def test_rounding_to_levels_equals_the_reference(compiled, dtype, dithered):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("bits, digit_bits", [(7, 1), (8, 3), (6, 6), (5, 2)])
+@pytest.mark.parametrize(("bits", "digit_bits"), [(7, 1), (8, 3), (6, 6), (5, 2)])
 def test_digits_equal_the_reference(compiled, dtype, bits, digit_bits):
     values = np.linspace(-1, 1, 4 * 2**bits + 1).astype(dtype)
     expected = REFERENCE.digits(values, bits, digit_bits)
@@ -141,4 +148,6 @@ def test_the_device_compiler_takes_it(tmp_path):
     command = ["nvcc", "-ptx", "-arch=sm_90", "-fmad=false", f"-I{SOURCE.parent}"]
     command += [str(source), "-o", str(target)]
     subprocess.run(command, check=True, capture_output=True, text=True)
-    assert ".entry all" in target.read_text()
+    made = target.read_text()
+    assert ".entry all" in made
+    assert ".entry read" in made

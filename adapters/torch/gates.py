@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+
+from adapters.lowering import GRU_GATES, LSTM_GATES, RNN_GATES, GateLayout
 
 State = tuple[torch.Tensor, ...]
 Step = Callable[[torch.Tensor, State], State]
@@ -13,38 +15,11 @@ Step = Callable[[torch.Tensor, State], State]
 
 @dataclass(frozen=True)
 class Gates:
-    """The gates of one kind of layer, each as many outputs of the arrays as the layer has units.
+    """The gates of one kind of layer: where they are, and ``step``, which makes the next state of
+    the pre-activations (batch, outputs) and the state."""
 
-    ``from_input`` and ``from_hidden`` say which gates the input and the hidden state add to, in the
-    order of their weights in torch. ``step`` makes the next state of the pre-activations (batch,
-    outputs) and the state.
-    """
-
-    count: int
-    from_input: tuple[int, ...]
-    from_hidden: tuple[int, ...]
+    layout: GateLayout
     step: Step
-
-    def place(self, weight: torch.Tensor, gates: Sequence[int]) -> torch.Tensor:
-        """The outputs of all gates of a weight or bias that has those of ``gates`` only."""
-        if len(gates) == self.count:
-            return weight
-        units = len(weight) // len(gates)
-        given = dict(zip(gates, weight.split(units), strict=True))
-        zero = weight.new_zeros(units, *weight.shape[1:])
-        return torch.cat([given.get(gate, zero) for gate in range(self.count)])
-
-    def take(self, outputs: torch.Tensor, gates: Sequence[int]) -> torch.Tensor:
-        """The outputs of ``gates`` alone; inverts the above."""
-        if len(gates) == self.count:
-            return outputs
-        blocks = outputs.split(len(outputs) // self.count)
-        return torch.cat([blocks[gate] for gate in gates])
-
-    def rest(self, outputs: torch.Tensor, gates: Sequence[int]) -> torch.Tensor:
-        """The outputs of all other gates: zero, but for the errors of the cells."""
-        others = [gate for gate in range(self.count) if gate not in gates]
-        return self.take(outputs, others) if others else outputs[:0]
 
 
 def _tanh(pre: torch.Tensor, state: State) -> State:
@@ -67,13 +42,12 @@ def _gru(pre: torch.Tensor, state: State) -> State:
     return (new + torch.sigmoid(keep) * (state[0] - new),)
 
 
-# By torch's names of the modes. A GRU weighs what the hidden state adds to the new gate before it
-# adds it, so that this has outputs of its own.
+# By torch's names of the modes.
 GATES = {
-    "RNN_TANH": Gates(1, (0,), (0,), _tanh),
-    "RNN_RELU": Gates(1, (0,), (0,), _relu),
-    "LSTM": Gates(4, (0, 1, 2, 3), (0, 1, 2, 3), _lstm),
-    "GRU": Gates(4, (0, 1, 2), (0, 1, 3), _gru),
+    "RNN_TANH": Gates(RNN_GATES, _tanh),
+    "RNN_RELU": Gates(RNN_GATES, _relu),
+    "LSTM": Gates(LSTM_GATES, _lstm),
+    "GRU": Gates(GRU_GATES, _gru),
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from adapters.lowering import GateLayout
 from adapters.torch.gates import GATES, Gates, State, scan
 from adapters.torch.layer import AnalogLayer, checked_rows
 from adapters.torch.matrix import standing_in
@@ -107,9 +108,17 @@ class AnalogRecurrent(CompositeLayer):
         return GATES[self._mode]
 
     @property
+    def _layout(self) -> GateLayout:
+        return self._gates.layout
+
+    def _placed(self, parameter: str, gates: tuple[int, ...]) -> torch.Tensor:
+        """The outputs of all gates of a parameter that has those of ``gates`` only."""
+        return self._layout.place(getattr(self, parameter), gates, torch)
+
+    @property
     def _sources(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """What drives the lines, as parameters call it, and the gates that it adds to."""
-        return ("ih", self._gates.from_input), ("hh", self._gates.from_hidden)
+        return ("ih", self._layout.from_input), ("hh", self._layout.from_hidden)
 
     @property
     def _is_projected(self) -> bool:
@@ -124,14 +133,14 @@ class AnalogRecurrent(CompositeLayer):
         if not self.bias:
             return []
         return [
-            (self._gates.place(getattr(self, f"bias_{source}{direction.suffix}"), gates), rows)
+            (self._placed(f"bias_{source}{direction.suffix}", gates), rows)
             for (source, gates), rows in zip(self._sources, self._rows(direction), strict=True)
         ]
 
     def _matrix(self, direction: Direction) -> torch.Tensor:
         """The matrix (gates, input + hidden state + bias rows) of the present parameters."""
         columns = [
-            self._gates.place(getattr(self, f"weight_{source}{direction.suffix}"), gates)
+            self._placed(f"weight_{source}{direction.suffix}", gates)
             for source, gates in self._sources
         ]
         for bias, rows in self._biases(direction):
@@ -164,7 +173,7 @@ class AnalogRecurrent(CompositeLayer):
         found = {}
         for direction in self._directions:
             for name, block, gates in self._columns(direction, matrices[direction.part]):
-                taken = self._gates.take(block, gates)
+                taken = self._layout.take(block, gates, torch)
                 found[name] = taken.sum(1) if name.startswith("bias") else taken
             if self._is_projected:
                 found[f"weight_hr{direction.suffix}"] = matrices[direction.projection]
@@ -294,11 +303,11 @@ class AnalogRecurrent(CompositeLayer):
 
     def _is_apart(self) -> bool:
         """Whether the cells hold nothing at all where a source adds nothing to a gate."""
-        if len(self._gates.from_input) == self._gates.count:
+        if len(self._layout.from_input) == self._layout.count:
             return True
         held = ((d, self.parts[d.part]._held_parameters[0]) for d in self._directions)
         return not any(
-            bool(self._gates.rest(block, gates).any())
+            bool(self._layout.rest(block, gates, torch).any())
             for direction, matrix in held
             for _, block, gates in self._columns(direction, matrix)
         )

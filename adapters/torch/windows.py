@@ -85,8 +85,10 @@ class WindowProduct(Product):
         return total
 
     def unrolled(self, inputs: Any) -> Any:
-        """Windows as columns, (lines, vectors)."""
+        """Windows as columns, (lines, vectors): the lines that are on the arrays."""
         columns = self._columns(to_tensor(inputs)).transpose(0, 1)
+        if self.sizes:
+            columns = columns[self.first : self.first + sum(self.sizes)]
         return to_array(columns.reshape(columns.shape[0], -1), self.backend)
 
     def _columns(self, images: torch.Tensor) -> torch.Tensor:

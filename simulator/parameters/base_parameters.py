@@ -18,7 +18,7 @@ import numpy as np
 from simulator.errors import ParameterError, UnknownParameterError, nearest, warn_once
 from simulator.schema import Child, Spec
 
-from . import files
+from . import files, pickles
 
 Node = TypeVar("Node", bound="BaseParameters")
 
@@ -333,7 +333,12 @@ class BaseParameters:
         return {key: value for key, value in vars(self).items() if key not in _PLACE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickled node: missing fields get their defaults, unknown ones are kept."""
+        """Restore a pickled node, also one of another version or of CrossSim.
+
+        Missing fields get their defaults, obsolete ones are dropped with a warning, and unknown
+        ones are kept.
+        """
+        state = pickles.without_obsolete(self, state)
         known = {name: value for name, value in state.items() if self._knows(name)}
         place = {key: value for key, value in vars(self).items() if key in _PLACE}
         vars(self).update(self._defaults)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 from simulator.schema import child
 
+from . import pickles
 from .base_parameters import BaseParameters
 from .combinations import check_combinations
 from .core_parameters import CoreParameters
@@ -26,6 +29,16 @@ class CrossSimParameters(BaseParameters):
     def presets(cls) -> list[str]:
         """Names of the shipped parameter sets, for :meth:`from_json` and :meth:`from_yaml`."""
         return sorted(file.stem for file in _PRESETS.glob("*.yaml"))
+
+    @staticmethod
+    def load_pickle(path: str | os.PathLike[str]) -> Any:
+        """Return what a pickle holds: a tree, or lists and dictionaries of trees and numbers.
+
+        Also of CrossSim: missing fields get their defaults, and one warning names obsolete ones.
+        Nothing but parameters, choices and arrays of numbers is built, so files of unknown origin
+        can be read. Raises FileFormatError naming what else a file asks for.
+        """
+        return pickles.load(path)
 
     @classmethod
     def _preset(cls, name: str) -> str | None:

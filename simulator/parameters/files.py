@@ -142,11 +142,19 @@ def _parse_json(text: str, path: PathLike) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise FileFormatError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from None
+        raise _not_json(error, text, path) from None
     except RecursionError:
         raise FileFormatError(f"{path}: not JSON: nested too deeply") from None
+
+
+def _not_json(error: json.JSONDecodeError, text: str, path: PathLike) -> FileFormatError:
+    """The error that names the place; at a comma before a bracket, that of the comma."""
+    line, column, problem = error.lineno, error.colno, error.msg
+    before = text[: error.pos + 1].rstrip("]} \t\r\n")
+    if before.endswith(",") and text[len(before) :].lstrip()[:1] in ("}", "]"):
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1)
+        problem = "a comma before the closing bracket; remove it"
+    return FileFormatError(f"{path}, line {line}, column {column}: not JSON: {problem}")
 
 
 def _parse_yaml(text: str, path: PathLike) -> Any:

@@ -1,0 +1,84 @@
+"""What a layer has for converters, and what ranges they can have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adapters.ranges import Sample, Span
+from adapters.torch.layer import AnalogLayer
+from adapters.torch.rewire import trees
+from simulator import CrossSimParameters
+
+
+def has_dac(tree: CrossSimParameters) -> bool:
+    """Whether inputs are converted."""
+    dac = tree.xbar.dac.mvm
+    return dac.bits > 0 and dac.model != "IdealDAC"
+
+
+def has_adc(tree: CrossSimParameters) -> bool:
+    """Whether currents are converted."""
+    adc = tree.xbar.adc.mvm
+    return adc.bits > 0 and adc.model != "IdealADC"
+
+
+def first(params: Any, has: Callable[[CrossSimParameters], bool]) -> CrossSimParameters | None:
+    """The first parameter tree of a layer that has a converter; None without one."""
+    return next((tree for tree in trees(params) if has(tree)), None)
+
+
+def dac_span(tree: CrossSimParameters) -> Span:
+    """Ranges of DACs begin at zero, or are symmetric where they are signed."""
+    return Span.SYMMETRIC if tree.xbar.dac.mvm.signed else Span.POSITIVE
+
+
+def adc_span(tree: CrossSimParameters) -> Span:
+    """Ranges of a plain quantiser may be any; other ADCs are built about zero."""
+    adc = tree.xbar.adc.mvm
+    if adc.model == "QuantizerADC":
+        return Span.FREE
+    return Span.SYMMETRIC if adc.signed else Span.POSITIVE
+
+
+def dac_levels(tree: CrossSimParameters) -> int:
+    """Levels of a DAC over its range."""
+    dac = tree.xbar.dac.mvm
+    return int(2**dac.bits) - (dac.model == "SignMagnitudeDAC")
+
+
+def adc_levels(tree: CrossSimParameters) -> int:
+    """Levels of an ADC over its range."""
+    adc = tree.xbar.adc.mvm
+    return int(2**adc.bits) - (adc.model == "SignMagnitudeADC")
+
+
+def current_samples(layer: AnalogLayer) -> list[Sample]:
+    """What was recorded at the ADCs of a layer, for each weight slice."""
+    recorders = [r for core in layer.arrays for r in core.recorders(False)]
+    return [
+        Sample(
+            min(float(r.low[i]) for r in recorders),
+            max(float(r.high[i]) for r in recorders),
+            np.concatenate([r.values(i) for r in recorders]),
+        )
+        for i in range(recorders[0].slices)
+    ]
+
+
+def current_ranges(layer: AnalogLayer) -> np.ndarray:
+    """The present ranges of the ADCs of a layer, (slices, 2); of the largest array."""
+    limits = [
+        stack.hardware.mvm.adc_limits(stack.grid.cols.sizes)
+        for core in layer.arrays
+        for stack in core.arrays.stacks
+    ]
+    lows, highs = (np.concatenate([pair[end] for pair in limits]) for end in (0, 1))
+    return np.stack([lows.min(axis=0), highs.max(axis=0)], axis=1)
+
+
+def slice_weights(layer: AnalogLayer) -> np.ndarray:
+    """What the codes of each weight slice count in the sum, (slices,)."""
+    return np.abs(layer.core.arrays.stacks[0].hardware.code.merge[:, 0])

@@ -1,0 +1,1 @@
+"""Networks: parameters of their layers, and ranges of their converters."""
