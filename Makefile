@@ -65,8 +65,9 @@ test-slow: $(VENV)/test-installed  ## the tests that take more than a few second
 bench: $(VENV)/test-installed  ## time the engine on this machine; a table in benchmarks/results/
 	$(RUN) -m benchmarks.run
 
-gpu: $(VENV)/test-installed  ## the tests that need a CUDA device (install the extra gpu12 or gpu13)
+gpu: $(VENV)/test-installed  ## tests and timings on a CUDA device (install the extra gpu12 or gpu13)
 	$(RUN) -m pytest -m gpu
+	$(RUN) -m benchmarks.gpu
 
 clean:  ## remove .venv, caches and build products; results/ stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -151,10 +151,7 @@ def markdown(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         low, high = row["quartiles"]
         unit = row["unit"]
         goal = f"{row['goal']:g} {unit}" if row["goal"] is not None else ""
-        line = (
-            f"| {row['work']} | {goal} | {row['median']:.3g} {unit} "
-            f"| {low:.3g} to {high:.3g} |"
-        )
+        line = f"| {row['work']} | {goal} | {row['median']:.3g} {unit} | {low:.3g} to {high:.3g} |"
         if peers:
             value = row.get("peer")
             line += f" {value:.3g} {unit} |" if value is not None else " |"

@@ -170,6 +170,19 @@ def wires_memory() -> Timing:
     return Timing(value, value, value, 1)
 
 
+def product_memory() -> Timing:
+    """GiB that a process needs for 10,000 inputs of 8 phases through 4 weight slices."""
+    program = (
+        "from benchmarks.wires import resident; from benchmarks.works import *; "
+        "problem = Problem.uniform(1024, 10_000); "
+        "AnalogCore(problem.matrix, bit_serial_sliced(problem)) @ problem.inputs; "
+        "print(resident())"
+    )
+    command = [sys.executable, "-c", program]
+    value = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return Timing(value, value, value, 1)
+
+
 def import_time() -> Timing:
     """Seconds for `import simulator` in a fresh interpreter."""
     probe = "import time; t = time.perf_counter(); import simulator; print(time.perf_counter() - t)"
@@ -222,6 +235,7 @@ WORKS = [
         36,
         lambda: against_gemm(bit_serial_sliced, batch=256, repeats=5),
     ),
+    Work("the same, 10,000 inputs: peak memory", "GiB", 1, product_memory),
     Work("read noise, 1024x1024, batch 16", "ms", 2, noisy_batch),
     Work("1024 tiles of 32x32, 4 slices: build", "ms", 100, tiles_built),
     Work("1024 tiles of 32x32, 4 slices: multiply one vector", "ms", 2, tiles_multiplied),

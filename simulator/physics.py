@@ -11,15 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from simulator.backend import Backend, Purpose, Stream
 from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
 from simulator.hardware import Hardware
+from simulator.kernels.threads import common_team
+from simulator.mapping import WeightScaling
 
 SLOT_STRIDE = 1 << 8
 # Slots of one programming: the programming error, and what a cell draws for its drift.
 ERROR_SLOT, DRIFT_SLOT = 0, 1
 UNIFORM_SLOT = 1 << 14
+# Some arrays of so many weights, with all their cells, fit a cache.
+WEIGHTS_AT_A_TIME = 1 << 14
+# Array elements that take as long to read as one weight takes to become cells.
+CODE_COST = 256
 # Rows of unit columns have numbers from here on, as a power of two.
 UNIT_SHIFT = 31
 
@@ -51,6 +59,26 @@ class CellPhysics:
     backend: Backend
     hardware: Hardware
     streams: Callable[[Purpose], Stream]
+
+    def targets(self, weights: Any, scaling: WeightScaling) -> Any:
+        """Conductances that stand for ``weights``, (slices, sides, rows, columns).
+
+        On the CPU some rows at a time: what lies between two steps stays in the cache.
+        """
+        xp, code = self.backend.xp, self.hardware.code
+        if xp is not np or weights.size <= WEIGHTS_AT_A_TIME:
+            return code.encode(scaling.encode(weights, xp), xp)
+        count, columns = weights.shape
+        out = np.empty((*code.merge.shape, count, columns))
+        step = max(1, WEIGHTS_AT_A_TIME // columns)
+
+        def some(start: int, stop: int) -> None:
+            for first in range(start, stop):
+                rows = slice(first * step, (first + 1) * step)
+                out[:, :, rows] = code.encode(scaling.encode(weights[rows], np), np)
+
+        common_team().share(some, -(-count // step), step * columns * CODE_COST)
+        return out
 
     def programmed(self, target: Any, place: Place, event: int) -> Born:
         """Cells after programming to ``target``."""

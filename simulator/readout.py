@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from simulator.draws import LineDraws
 from simulator.errors import NotSupportedError, require_shape
 from simulator.fold import Direction
 from simulator.hardware import Hardware, Line
+from simulator.kernels.reading import Reading
 from simulator.mapping import InputDigits
 from simulator.parameters.xbar_parameters import ADCRangeLimits
 from simulator.products import Call
@@ -46,6 +47,8 @@ class Readout:
         """From currents at the converter to results."""
         if self.noise_point == "converter":
             currents = self.draw_noise(currents, call.vectors)
+        if self._is_plain:
+            return self._read_codes(currents.mean, volts, call)
         converted = replace(currents, mean=self._convert(currents.mean, call.vectors))
         return self._merge_digital(converted, volts, call).astype(volts.dtype, copy=False)
 
@@ -54,8 +57,7 @@ class Readout:
         if currents.variance is None:
             return currents
         normals = self.draws.for_lines(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
-        spread = self.backend.xp.sqrt(currents.variance)
-        return Currents(currents.mean + spread * normals.astype(currents.mean.dtype))
+        return Currents(self.backend.kernels.add_noise(currents.mean, currents.variance, normals))
 
     def _convert(self, amps: Any, vectors: Any) -> Any:
         adc = self.line.adc
@@ -89,12 +91,58 @@ class Readout:
         lose what is left. Codes of ranges that are not measured are exact in it.
         """
         measured = self.line.range_option == ADCRangeLimits.CALIBRATED
-        takes_off = self.hardware.code.zero != 0 and not self.direction.has_unit
-        return np.dtype(np.float64) if measured and self.digits and takes_off else dtype
+        return np.dtype(np.float64) if measured and self.digits and self._takes_off else dtype
 
     @cached_property
     def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.line.adc_limits(self.direction.inputs.sizes)
+
+    # -- plain converters: from currents to results in one pass ------------------------------
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """True where the converters are known by their levels, and nobody looks at their inputs."""
+        adc = self.line.adc
+        if self.recorder is not None or adc.is_ideal or adc.stochastic_rounding:
+            return False
+        return not self.line.has_mismatch and adc.levels(*self._adc_limits) is not None
+
+    @cached_property
+    def _readings(self) -> dict[Any, Reading]:
+        return {}
+
+    def _reading(self, dtype: Any) -> Reading:
+        """Conversion and sums in units of normalised weights and voltages, for one dtype."""
+        put, kept = partial(self.backend.asarray, dtype=dtype), self._readings
+        if dtype not in kept:
+            # One range may stand for those of all slices.
+            shape = len(self.direction.inputs.sizes), len(self.hardware.code.merge)
+            full = (np.array(np.broadcast_to(limit, shape), dtype) for limit in self._adc_limits)
+            limits = (self.backend.asarray(limit) for limit in full)
+            levels = self.line.adc.levels(*limits)
+            assert levels is not None  # they are plain
+            slices = self.hardware.code.shift_add(self._takes_off)
+            phases = np.ones(1) if self.digits is None else np.asarray(self.digits.merge)
+            gains = None if self._gains is None else self._gains.astype(dtype)
+            kept[dtype] = Reading(
+                *levels,
+                weights=put(phases / phases[0]),
+                phase_unit=float(phases[0]),
+                gains=gains,
+                slices=replace(slices, weights=put(slices.weights)),
+                scale=1.0,
+                has_unit=self.direction.has_unit,
+            )  # fmt: skip
+        return kept[dtype]
+
+    def _read_codes(self, amps: Any, volts: Any, call: Call) -> Any:
+        reading = self._reading(self._code_dtype(amps.dtype))
+        reading = replace(reading, scale=self._output_scale / call.gain)
+        totals = call.product.totals(volts) if self._takes_off else None
+        out = self.backend.kernels.read_codes(amps, reading, totals, volts.dtype)
+        return self.direction.outputs.join(out, self.backend)
+
+    # -- stage by stage ----------------------------------------------------------------------
 
     def _merge_digital(self, codes: Currents, volts: Any, call: Call) -> Any:
         """Shift and add: phases, pairs, input parts and slices; take off the offset, scale."""
@@ -102,17 +150,11 @@ class Readout:
         if self.digits is not None:
             codes = replace(codes, mean=self.digits.combine(codes.mean)[None])
         mean = self._compared_with_unit(codes.merge_pairs().mean[0, :, :, :, 0])
-        takes_off = code.zero and not self.direction.has_unit
-        if self.tile_gains is not None:
-            if takes_off:
-                raise NotSupportedError(
-                    "simulation.drift_compensation = 'per_tile': the offset of this product is "
-                    "taken off all tiles at once; use pairs, A @ x with a unit column, or 'global'"
-                )
-            gains = self.tile_gains.astype(mean.dtype)
+        if self._gains is not None:
+            gains = self._gains.astype(mean.dtype)
             mean = mean * gains.reshape(*gains.shape, *[1] * (mean.ndim - 2))
         mean = mean[:, 0] if mean.shape[1] == 1 else mean.sum(axis=1)
-        totals = call.product.totals(volts) if takes_off else None
+        totals = call.product.totals(volts) if self._takes_off else None
         out = code.combine([mean[:, i] for i in range(mean.shape[1])], totals) * scale
         if codes.variance is not None:
             spread = self.backend.xp.sqrt(self._merged_variance(codes))
@@ -120,6 +162,21 @@ class Readout:
             tiles = self.draws.for_outputs(call.vectors, out.dtype)
             return self.direction.outputs.join(out, self.backend) + spread * tiles
         return self.direction.outputs.join(out, self.backend)
+
+    @property
+    def _takes_off(self) -> bool:
+        """True where the offset of single cells is taken off digitally."""
+        return self.hardware.code.zero != 0 and not self.direction.has_unit
+
+    @property
+    def _gains(self) -> Any:
+        """Gain of every tile, (output parts, input parts); None where they have none."""
+        if self.tile_gains is not None and self._takes_off:
+            raise NotSupportedError(
+                "simulation.drift_compensation = 'per_tile': the offset of this product is taken "
+                "off all tiles at once; use pairs, A @ x with a unit column, or 'global'"
+            )
+        return self.tile_gains
 
     @cached_property
     def _output_scale(self) -> float:

@@ -81,7 +81,7 @@ class TileStack:
         xp, code, grid = self.backend.xp, self.hardware.code, self.grid
         cols = range(grid.cols.start, grid.cols.start + grid.cols.length)
         place = Place(self._row_names(range(grid.rows.length)), cols)
-        target = code.encode(scaling.encode(weights, xp), xp)
+        target = self._physics.targets(weights, scaling)
         cells, unit = self._physics.programmed(target, place, event), None
         if code.unit_column:
             parts = len(grid.rows.sizes)
@@ -110,13 +110,13 @@ class TileStack:
         ``rows`` and ``cols`` count in the whole matrix.
         """
         assert self.scaling is not None
-        xp, code, grid = self.backend.xp, self.hardware.code, self.grid
+        grid = self.grid
         row_part, rows = clip_range(rows, grid.rows.start, grid.rows.length)
         col_part, cols = clip_range(cols, grid.cols.start, grid.cols.length)
         if not rows or not cols:
             return state
         block = block[row_part, col_part]
-        target = code.encode(self.scaling.encode(block, xp), xp)
+        target = self._physics.targets(block, self.scaling)
         shifted = range(cols.start + self.grid.cols.start, cols.stop + self.grid.cols.start,
                         cols.step)  # fmt: skip
         new = self._physics.programmed(target, Place(self._row_names(rows), shifted), event)

@@ -144,12 +144,15 @@ class SignalPath:
 
     def _volts(self, inputs: Any, scaling: InputScaling) -> Any:
         """What the DACs make of the inputs."""
-        volts = scaling.encode(inputs)
-        if self.line.dac.is_ideal:
-            return volts
+        kernels, dac = self.backend.kernels, self.line.dac
+        if dac.is_ideal:
+            return scaling.encode(inputs)
         limits = self.line.dac_limits(scaling)
-        converted = self.line.dac.convert(volts, *limits, self.backend.kernels)
-        return require_shape(self.line.dac, converted, volts.shape)
+        levels = dac.levels(*limits)
+        if levels is not None:
+            return kernels.quantize_scaled(inputs, scaling.gain, *levels)
+        volts = scaling.encode(inputs)
+        return require_shape(dac, dac.convert(volts, *limits, kernels), volts.shape)
 
     def tile_state(
         self, inputs: Any, scaling: InputScaling, part: tuple[int, int], at: int, phase: int

@@ -13,6 +13,7 @@ from torch_models import ADC, MEAN, NOISE, PROGRAMMING, STD, cifar10, resnet14, 
 
 from adapters.torch import analog_modules, from_torch  # noqa: E402
 from adapters.torch.calibration import calibrate  # noqa: E402
+from adapters.torch.report import report  # noqa: E402
 from simulator import CrossSimParameters, InputError, ParameterError  # noqa: E402
 
 SIGNED = {"xbar__dac__mvm__model": "SignMagnitudeDAC", "xbar__dac__mvm__bits": 8}
@@ -399,6 +400,8 @@ def test_no_range_is_set_by_hand_and_no_point_is_lost(test_data):
     for method in ("percentile", "lp"):
         calibrate(model, images, inputs=method, outputs=method)
         assert accuracy(model, test_data) >= digital - 1
+        found = report(model, images, batches=2)
+        assert [layer.layer for layer in found.layers if layer.advice] == []
 
 
 @pytest.mark.slow

@@ -228,6 +228,16 @@ def test_layers_of_several_parts_are_looked_at(kind):
     assert found.arrays == sum(core.Ncores for core in model.arrays)
 
 
+def test_sequences_of_many_lengths_are_looked_at():
+    torch.manual_seed(0)
+    model = from_torch(nn.GRU(8, 16), seeded(**DAC8, **ADC8))
+    batches = [(torch.randn(steps, 20, 8),) for steps in (3, 5)]
+    packed = nn.utils.rnn.pack_sequence([torch.randn(n, 8) for n in (6, 4, 1)])
+    calibrate(model, batches)
+    (found,) = report(model, [*batches, packed]).layers
+    assert found.advice == ()
+
+
 def test_layers_that_nothing_reaches():
     class Half(nn.Module):
         def __init__(self):

@@ -1,9 +1,9 @@
 """The engine behind PyTorch's layers: convert a trained network, train it with the device."""
 
 from adapters.torch.attention import AnalogMultiheadAttention
+from adapters.torch.calibration import Calibration, calibrate
 from adapters.torch.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
 from adapters.torch.convert import (
-    analog_modules,
     convertible_modules,
     from_torch,
     ideal,
@@ -14,8 +14,14 @@ from adapters.torch.convert import (
     synchronize,
     to_torch,
 )
-from adapters.torch.layer import AnalogLayer
+from adapters.torch.layer import AnalogLayer, analog_modules
 from adapters.torch.linear import AnalogLinear
+from adapters.torch.profiling import (
+    follow_inputs,
+    get_conductance_matrices,
+    get_profiled_adc_inputs,
+    get_profiled_xbar_inputs,
+)
 from adapters.torch.recurrent import (
     AnalogGRU,
     AnalogGRUCell,
@@ -24,6 +30,7 @@ from adapters.torch.recurrent import (
     AnalogRNN,
     AnalogRNNCell,
 )
+from adapters.torch.report import Report, report
 from adapters.torch.state import share_chips
 from adapters.torch.summary import summary
 from adapters.torch.transposed import (
@@ -48,13 +55,21 @@ __all__ = [
     "AnalogMultiheadAttention",
     "AnalogRNN",
     "AnalogRNNCell",
+    "Calibration",
+    "Report",
     "analog_modules",
+    "calibrate",
     "convertible_modules",
+    "follow_inputs",
     "from_torch",
+    "get_conductance_matrices",
+    "get_profiled_adc_inputs",
+    "get_profiled_xbar_inputs",
     "ideal",
     "inconvertible_modules",
     "new_epoch",
     "reinitialize",
+    "report",
     "set_time",
     "share_chips",
     "summary",

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 from simulator import InputError, ParameterError
 
@@ -72,7 +73,7 @@ def feed(model: nn.Module, batch: Any) -> Any:
     place = next((p.device for p in model.parameters()), None)
     if isinstance(batch, Mapping):
         return model(**{k: _moved(v, place) for k, v in _accepted(model, batch).items()})
-    if not isinstance(batch, (tuple, list)):
+    if not isinstance(batch, (tuple, list)) or isinstance(batch, PackedSequence):
         return model(_moved(batch, place))
     if batch and isinstance(batch[0], (tuple, list, Mapping)):
         return feed(model, batch[0])
@@ -80,7 +81,7 @@ def feed(model: nn.Module, batch: Any) -> Any:
 
 
 def _moved(value: Any, place: Any) -> Any:
-    return value.to(place) if isinstance(value, torch.Tensor) else value
+    return value.to(place) if isinstance(value, (torch.Tensor, PackedSequence)) else value
 
 
 def _arguments(model: nn.Module) -> list[inspect.Parameter]:

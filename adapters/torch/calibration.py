@@ -116,6 +116,9 @@ def calibrate(
     powers of two. Converters of 0 bits stay ideal. Cells keep their conductances and errors and
     random numbers go on where they were; the model keeps its mode.
 
+    The default suits networks that classify: they bear that rare large values are clipped better
+    than coarse steps. Where answers must be accurate as numbers, "lp" is the better choice.
+
     Args:
         model: what ``from_torch`` returned. ADCs that have no range yet are converted with
             ``adc_range_option = "MAX"``.

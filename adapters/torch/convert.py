@@ -17,8 +17,9 @@ from adapters.torch.batchnorm import fuse_batchnorms
 from adapters.torch.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
 from adapters.torch.fused import switch_back, switch_off
 from adapters.torch.huggingface import analog_conv1d, conv1d_class
-from adapters.torch.layer import AnalogLayer
+from adapters.torch.layer import AnalogLayer, analog_modules
 from adapters.torch.linear import AnalogLinear
+from adapters.torch.profiling import follow_inputs
 from adapters.torch.recurrent import (
     AnalogGRU,
     AnalogGRUCell,
@@ -118,11 +119,6 @@ def convertible_modules(model: nn.Module) -> list[nn.Module]:
     return [module for _, module in _named(model)]
 
 
-def analog_modules(model: nn.Module) -> list[AnalogLayer]:
-    """The analog layers of a model, depth first, each once; the model included."""
-    return [module for module in model.modules() if isinstance(module, AnalogLayer)]
-
-
 def inconvertible_modules(model: nn.Module) -> list[nn.Module]:
     """The layers that stay digital, depth first, each once; containers are none."""
     return [module for _, module in staying_modules(model) if reason_to_stay(module)]
@@ -197,7 +193,9 @@ def from_torch(
     for (name, layer), tree, count in zip(layers, trees, rows, strict=True):
         if tree is not None:
             analog[id(layer)] = _convert(layer, tree, count, name, options)
-    return _replaced(copied, analog)
+    made = _replaced(copied, analog)
+    follow_inputs(made)
+    return made
 
 
 def _is_foldable(layer: nn.Module) -> bool:

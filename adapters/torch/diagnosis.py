@@ -13,6 +13,8 @@ from adapters.ranges import Choice, Sample, Span, quantisation_error
 
 # A range is bad where another makes this much less error: two bits of a uniform converter.
 WASTE = 16.0
+# What a percentile cuts off on purpose makes error, too: rare values count only beyond this.
+CLIPPED, DISASTER = 5e-3, 1000.0
 # Layers as good as this (dB) are left alone.
 GOOD = 45.0
 # Below this (dB) a layer is poor even where its converters are not to blame.
@@ -41,8 +43,9 @@ class ConverterUse:
 
     @property
     def is_bad(self) -> bool:
-        """Whether a better range would be worth two bits."""
-        return self.waste > WASTE
+        """Whether a better range would be worth two bits, and not for a few rare values only."""
+        rare = self.is_too_small and self.clipped < CLIPPED
+        return self.waste > (DISASTER if rare else WASTE)
 
     @property
     def is_too_small(self) -> bool:
@@ -105,7 +108,7 @@ def _ratio(present: float, best: float) -> float:
 
 
 def _outside(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """Shares below and above a range; half a step outside is not clipping but rounding."""
+    """Shares below and above a range, but for the rounding of its ends."""
     margin = 1e-6 * (high - low)
     return float(np.mean(values < low - margin)), float(np.mean(values > high + margin))
 

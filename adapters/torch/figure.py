@@ -47,7 +47,7 @@ def _draw_snr(axis: Any, layers: Any, colours: list[str]) -> None:
             length = max(known, default=1.0) if length > 0 else 0.0
         axis.barh(place, length, height=BAR, color=colour)
         _label(axis, max(length, 0.0), place, layer.snr_text)
-    axis.margins(x=0.15)
+    axis.margins(x=0.2)
     axis.set_title("Signal to noise against the digital layer")
     axis.set_xlabel("dB")
 

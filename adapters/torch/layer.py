@@ -190,6 +190,11 @@ class AnalogLayer(LayerState, nn.Module):
         return self._analog_forward(*args, **kwargs)
 
 
+def analog_modules(model: nn.Module) -> list[AnalogLayer]:
+    """The analog layers of a model, depth first, each once; the model included."""
+    return [module for module in model.modules() if isinstance(module, AnalogLayer)]
+
+
 def _copied(params: Any) -> Any:
     """A copy of the parameters of a layer: one tree, or a list with one for each array."""
     several = isinstance(params, (list, tuple))

@@ -18,8 +18,7 @@ import torch
 from torch import nn
 
 from adapters.ranges import Sample
-from adapters.torch.convert import analog_modules
-from adapters.torch.layer import AnalogLayer
+from adapters.torch.layer import AnalogLayer, analog_modules
 from simulator import InputError, ParameterError
 
 # Values kept of each layer; beyond that every second one goes.

@@ -167,7 +167,8 @@ class Variety:
         if self._first is None:
             self._first = examples[0].clone()
         self.count += len(examples)
-        self.found = bool((examples != self._first).any())
+        alike = examples.shape[1:] == self._first.shape
+        self.found = not alike or bool((examples != self._first).any())
 
 
 class Comparison:
@@ -187,7 +188,7 @@ class Comparison:
         wanted, got = _tensor(digital).double(), _tensor(answer).double()
         self.signal += float((wanted**2).sum())
         self.error += float(((got - wanted) ** 2).sum())
-        self.inputs.look(args[0] if args else next(iter(kwargs.values())))
+        self.inputs.look(_tensor(args[0] if args else next(iter(kwargs.values()))))
         self.outputs.look(wanted)
 
     @property
@@ -203,7 +204,7 @@ class Comparison:
 
 
 def _tensor(output: Any) -> torch.Tensor:
-    """The output itself, where a layer also returns its state."""
+    """The values themselves, also where a state or the lengths of sequences come with them."""
     while isinstance(output, (tuple, list)):
         output = output[0]
     return output

@@ -10,7 +10,6 @@ import numpy as np
 
 from simulator.backend.device import Backend
 from simulator.errors import NotSupportedError
-from simulator.kernels import ReferenceKernels
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,9 @@ def cupy_backend(gpu_id: int) -> Backend:
     import cupy
     from cupyx.scipy.special import ndtr
 
+    from simulator.kernels.cupy_kernels import CupyKernels
+
     count = cupy.cuda.runtime.getDeviceCount()
     if gpu_id >= count:
         raise NotSupportedError(f"simulation.gpu_id is {gpu_id}, but {count} GPUs are visible")
-    return CupyBackend("cupy", cupy, ReferenceKernels(cupy, ndtr), gpu_id)
+    return CupyBackend("cupy", cupy, CupyKernels(cupy, ndtr), gpu_id)

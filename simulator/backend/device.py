@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import NotSupportedError
-from simulator.kernels import ReferenceKernels
+from simulator.kernels import ReferenceKernels, cpu_kernels
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,16 @@ class Backend:
 
 @lru_cache(maxsize=1)
 def numpy_backend() -> Backend:
-    """The CPU backend."""
-    return Backend("numpy", np, ReferenceKernels(np))
+    """The CPU backend; ``OHMCORE_KERNELS`` chooses its kernels, see `simulator.kernels`."""
+    return Backend("numpy", np, cpu_kernels())
 
 
 def select_backend(use_gpu: bool, gpu_id: int) -> Backend:
     """The backend for ``simulation.useGPU`` and ``simulation.gpu_id``.
 
-    Raises NotSupportedError where CuPy or the GPU is missing; there is no silent fall-back.
+    On the CPU, kernels are compiled where numba is installed; the environment variable
+    ``OHMCORE_KERNELS`` = "reference" turns that off. Raises NotSupportedError where CuPy or the GPU
+    is missing; there is no silent fall-back.
     """
     if not use_gpu:
         return numpy_backend()

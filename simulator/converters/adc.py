@@ -59,6 +59,12 @@ class ADC:
         """
         return None
 
+    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
+        """Lowest level, highest level and steps between them, where ``convert`` gives the nearest
+        of equidistant levels; None where it does anything else.
+        """
+        return None
+
     def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
         """Currents after conversion, same shape and unit as ``amps``.
 
@@ -85,9 +91,16 @@ class IdealADC(ADC):
 class QuantizerADC(ADC):
     """``2**bits`` equidistant levels, the lowest at ``low`` and the highest at ``high``."""
 
+    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
+        """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
+        return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
+
     def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
         """The nearest level; a symmetric range has no level at zero."""
         return kernels.quantize(amps, low, high, 2**self.bits - 1, dither)
+
+
+_NEAREST = QuantizerADC.convert
 
 
 @dataclass(frozen=True)
@@ -101,6 +114,14 @@ class SignMagnitudeADC(ADC):
                 "signed = True and at least 2 bits. Use QuantizerADC for unsigned currents."
             )
 
+    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
+        """From ``-high`` to ``high``; None for a model that inherits and converts otherwise."""
+        plain = type(self).convert is _NEAREST_MAGNITUDE
+        return (-high, high, 2 * (2 ** (self.bits - 1) - 1)) if plain else None
+
     def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
         """The nearest level between ``-high`` and ``high``."""
         return kernels.quantize_magnitude(amps, high, 2 ** (self.bits - 1) - 1, dither)
+
+
+_NEAREST_MAGNITUDE = SignMagnitudeADC.convert

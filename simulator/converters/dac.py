@@ -43,6 +43,12 @@ class DAC:
         nothing."""
         return False
 
+    def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
+        """Lowest level, highest level and steps between them, where ``convert`` gives the nearest
+        of equidistant levels; None where it does anything else.
+        """
+        return None
+
     def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
         """Voltages on the converter's grid between ``low`` and ``high``; same shape."""
         raise NotImplementedError
@@ -75,9 +81,16 @@ class QuantizerDAC(DAC):
         """True for unsigned levels from zero to full scale."""
         return low == 0 and high == 1
 
+    def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
+        """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
+        return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
+
     def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
         """The nearest level between ``low`` and ``high``."""
         return kernels.quantize(volts, low, high, 2**self.bits - 1)
+
+
+_NEAREST = QuantizerDAC.convert
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,14 @@ class SignMagnitudeDAC(DAC):
         """Always True."""
         return True
 
+    def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
+        """Between full scales; None for a model that inherits and converts otherwise."""
+        plain = type(self).convert is _NEAREST_MAGNITUDE
+        return (-1.0, 1.0, 2 * (2 ** (self.bits - 1) - 1)) if plain else None
+
     def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
         """The nearest level between minus and plus full scale."""
         return kernels.quantize_magnitude(volts, 1.0, 2 ** (self.bits - 1) - 1)
+
+
+_NEAREST_MAGNITUDE = SignMagnitudeDAC.convert

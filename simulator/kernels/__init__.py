@@ -1,9 +1,41 @@
 """Array kernels: the arithmetic that runs over every cell or every converted value.
 
 ``reference`` is the plain definition in array code. Faster versions override single functions of
-it and are held equal to it by tests.
+it and are held equal to it by tests: those of ``numba_cpu`` on the CPU where numba, the extra
+``fast``, is installed. The environment variable ``OHMCORE_KERNELS`` chooses: "auto" (the default),
+"reference" or "numba".
 """
 
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import numpy as np
+
+from simulator.errors import NotSupportedError, ParameterError
 from simulator.kernels.reference import ReferenceKernels
 
-__all__ = ["ReferenceKernels"]
+__all__ = ["ReferenceKernels", "cpu_kernels"]
+
+CHOICES = ("auto", "reference", "numba")
+
+
+def cpu_kernels() -> ReferenceKernels:
+    """Kernels for NumPy arrays, as ``OHMCORE_KERNELS`` has it: compiled ones where there is numba.
+
+    Raises NotSupportedError for "numba" without numba, ParameterError for an unknown name.
+    """
+    choice = os.environ.get("OHMCORE_KERNELS") or "auto"
+    if choice not in CHOICES:
+        raise ParameterError(f"OHMCORE_KERNELS is {choice!r}; allowed is one of {CHOICES}")
+    found = choice != "reference" and importlib.util.find_spec("numba") is not None
+    if choice == "numba" and not found:
+        raise NotSupportedError(
+            "OHMCORE_KERNELS is 'numba', but numba is not installed; install the extra fast"
+        )
+    if not found:
+        return ReferenceKernels(np)
+    from simulator.kernels.numba_cpu import NumbaKernels
+
+    return NumbaKernels(np)

@@ -74,3 +74,70 @@ OHM_FUNCTION void ohm_digits(T value, T levels, T base, int count, long long str
     whole = rest;
   }
 }
+
+/* Mean plus a normal times the standard deviation. */
+template <typename T>
+OHM_FUNCTION T ohm_add_noise(T mean, T variance, T normal) {
+  return mean + (T)sqrt(variance) * normal;
+}
+
+/* Sum over phases and sides of what converters make of the currents of one line. `strides` are
+   those of phase and side; `counts` of phases and sides. */
+template <typename A, typename T>
+OHM_FUNCTION T ohm_line_sum(const A *amps, const long long strides[2], const long long counts[2],
+                            T low, T high, T per_step, const T *weights, T unit) {
+  T difference = 0;
+  for (long long side = 0; side < counts[1]; ++side) {
+    T sum = 0;
+    for (long long phase = 0; phase < counts[0]; ++phase) {
+      T amp = (T)amps[phase * strides[0] + side * strides[1]];
+      sum += ohm_quantize(amp, low, high, per_step) * weights[phase];
+    }
+    sum *= unit;
+    difference = side ? difference - sum : sum;
+  }
+  return difference;
+}
+
+/* One result: conversion of all currents of one output and vector, and the sums that follow, in the
+   order of reading.py. Tasks run over (output part, output, batch, vector), the vector fastest.
+   `layout` holds sizes (phases, input parts, slices, sides, outputs, batch, vectors, unit columns),
+   strides of the currents (phase, output part, input part, slice, side, line, batch) and of the
+   results (output part, output, batch), in elements; vectors are neighbours. `numbers` are the unit
+   of the phases, and width, full, span, back and scale of the slices; `offsets` what is taken off
+   for each unit of the totals, which may be null, from every slice and from their sum. */
+template <typename A, typename T, typename R>
+OHM_FUNCTION void ohm_read_codes(long long task, const A *amps, const long long *layout,
+                                 const T *low, const T *high, const T *per_step, const T *weights,
+                                 const T *gains, const T *slice_weights, const T *numbers,
+                                 const R *offsets, const R *totals, R *out) {
+  const long long inputs = layout[1], slices = layout[2], outputs = layout[4], batch = layout[5];
+  const long long vectors = layout[6], unit = layout[7];
+  const long long *strides = layout + 8, *places = layout + 15;
+  const long long counts[2] = {layout[0], layout[3]}, steps[2] = {strides[0], strides[4]};
+  const long long vector = task % vectors, entry = task / vectors % batch;
+  const long long output = task / vectors / batch % outputs;
+  const long long part = task / vectors / batch / outputs;
+  const A *first = amps + part * strides[1] + entry * strides[6] + vector;
+  const R total = totals ? totals[entry * vectors + vector] : 0;
+  T sum = 0;
+  for (long long s = 0; s < slices; ++s) {
+    T tiles = 0;
+    for (long long i = 0; i < inputs; ++i) {
+      const long long at = i * slices + s;
+      const A *lines = first + i * strides[2] + s * strides[3];
+      T code = ohm_line_sum(lines + (output + unit) * strides[5], steps, counts, low[at], high[at],
+                            per_step[at], weights, numbers[0]);
+      if (unit)
+        code -= ohm_line_sum(lines, steps, counts, low[at], high[at], per_step[at], weights,
+                             numbers[0]);
+      tiles += code * gains[part * inputs + i];
+    }
+    if (totals) tiles -= (T)(offsets[0] * total);
+    sum += tiles / numbers[1] * slice_weights[s];
+  }
+  sum *= numbers[2];
+  if (totals) sum -= (T)(offsets[1] * total);
+  sum = sum / numbers[3] * numbers[4] * numbers[5];
+  out[part * places[0] + output * places[1] + entry * places[2] + vector] = (R)sum;
+}

@@ -6,6 +6,7 @@ was drawn before it: the same cell or the same output gets the same number howev
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -16,37 +17,40 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 WORD = 0xFFFFFFFF
-TWO_PI = 6.283185307179586
+UPPER = np.uint64(32)
 
 
 def philox4x32(xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
     """32-bit words (held in uint64) of shape (4, *broadcast) for broadcastable counter words."""
     # The even words (0, 2) are multiplied, the odd ones (1, 3) are mixed in: two rows at a time,
-    # in place.
-    words = xp.empty((4, *np.broadcast_shapes(*map(np.shape, counter))), dtype=xp.uint64)
+    # in place. Odd words and keys are kept in the upper half of their 64 bits, where the upper half
+    # of a product needs them.
+    words = xp.empty((2, 2, *np.broadcast_shapes(*map(np.shape, counter))), dtype=xp.uint64)
     for place, word in enumerate(counter):
-        words[place] = word
+        words[place % 2, place // 2] = word
     words &= xp.uint64(WORD)
-    even, odd = words[0::2], words[1::2]
-    column = (2, *[1] * (words.ndim - 1))
-    multipliers = xp.asarray(MULTIPLIERS, dtype=xp.uint64).reshape(column)
+    even, odd = words
+    odd <<= UPPER
+    column = (2, *[1] * (words.ndim - 2))
+    multipliers = xp.asarray(MULTIPLIERS[::-1], dtype=xp.uint64).reshape(column)
     keys = xp.asarray(_round_keys(*key)).reshape(ROUNDS, *column)
-    product, mixed = xp.empty_like(even), xp.empty_like(even)
+    product, swapped = xp.empty_like(even), even[::-1]
     for number in range(ROUNDS):
-        # Products stand in swapped order: word 2 mixes into word 0, and word 0 into word 2.
-        xp.multiply(even[::-1], multipliers[::-1], out=product)
-        xp.right_shift(product, xp.uint64(32), out=mixed)
-        xp.bitwise_xor(mixed, odd, out=mixed)
-        xp.bitwise_xor(mixed, keys[number], out=even)
-        xp.bitwise_and(product, xp.uint64(WORD), out=odd)
-    return words
+        # Word 2 mixes into word 0, and word 0 into word 2.
+        xp.multiply(swapped, multipliers, out=product)
+        xp.bitwise_xor(odd, keys[number], out=odd)
+        xp.bitwise_xor(odd, product, out=odd)
+        xp.right_shift(odd, UPPER, out=even)
+        xp.left_shift(product, UPPER, out=odd)
+    odd >>= UPPER
+    return words.swapaxes(0, 1).reshape(4, *words.shape[2:])
 
 
 @lru_cache(maxsize=256)
 def _round_keys(first: int, second: int) -> np.ndarray:
-    """Keys of every round, (rounds, 2)."""
+    """Keys of every round in the upper halves, (rounds, 2)."""
     pairs = zip((first, second), WEYL, strict=True)
-    keys = [[(k + number * weyl) & WORD for number in range(ROUNDS)] for k, weyl in pairs]
+    keys = [[((k + number * weyl) & WORD) << 32 for number in range(ROUNDS)] for k, weyl in pairs]
     return np.array(keys, dtype=np.uint64).T
 
 
@@ -61,13 +65,19 @@ def unit_interval(xp: ModuleType, word: Any) -> Any:
 def box_muller(xp: ModuleType, first: Any, second: Any) -> tuple[Any, Any]:
     """Two independent standard normals from two words (Box and Muller 1958); at most 6.7 sigma."""
     # In place: for a few thousand numbers new memory costs as much as the arithmetic.
-    radius, angle = unit_interval(xp, first), unit_interval(xp, second)
+    radius, half = unit_interval(xp, first), unit_interval(xp, second)
     xp.log(radius, out=radius)
     radius *= -2.0
     xp.sqrt(radius, out=radius)
-    angle *= TWO_PI
-    cosine = xp.cos(angle)
-    xp.sin(angle, out=angle)
-    cosine *= radius
-    angle *= radius
-    return cosine, angle
+    # With t the tangent of half an angle, its cosine is 2 / (1 + t^2) - 1 and its sine
+    # 2 t / (1 + t^2): one function of NumPy, several times as fast as two.
+    half *= math.pi
+    sine = xp.tan(half, out=half)
+    share = sine * sine
+    share += 1.0
+    xp.divide(2.0, share, out=share)
+    sine *= share
+    sine *= radius
+    share -= 1.0
+    share *= radius
+    return share, sine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels import philox
+from simulator.kernels.reading import Reading, read_codes
 
 # Philox is evaluated in pieces whose temporaries stay in the processor's cache.
 PHILOX_BLOCK = 1 << 14
@@ -40,6 +42,10 @@ class ReferenceKernels:
         """
         return self._to_levels(values, low, high, steps / (high - low), dither)
 
+    def quantize_scaled(self, values: Any, gain: float, low: Any, high: Any, steps: int) -> Any:
+        """``quantize`` of ``values`` times ``gain``."""
+        return self.quantize(values * gain, low, high, steps)
+
     def quantize_magnitude(self, values: Any, limit: Any, steps: int, dither: Any = None) -> Any:
         """Clip to [-limit, limit] and round to a multiple of ``limit / steps``.
 
@@ -62,6 +68,18 @@ class ReferenceKernels:
         position += low
         return position
 
+    def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
+        """Convert currents and add up their codes: (output parts, outputs, *rest), in ``dtype``.
+
+        ``totals`` of the input voltages, of shape rest, are not used where ``reading`` takes off
+        no offset.
+        """
+        return read_codes(self.xp, amps, reading, totals, dtype)
+
+    def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
+        """Variables of given mean and variance from standard normals, in the dtype of the mean."""
+        return mean + self.xp.sqrt(variance) * normals.astype(mean.dtype)
+
     def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
         """Signed base-``2**digit_bits`` digits of ``values`` in [-1, 1], least significant first.
 
@@ -80,6 +98,15 @@ class ReferenceKernels:
             whole = rest
         return out
 
+    def ladders(
+        self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float
+    ) -> Any:
+        """Currents of gated arrays as `circuits.ladder` gives them; None where it is to do so.
+
+        ``cells`` (..., p, m, n), ``volts`` (..., p or 1, n, B) with as many dimensions.
+        """
+        return None
+
     def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
         """Four standard normals for each Philox counter, on a new last axis."""
         return self._draw(counter, key, self._normal_block)
@@ -91,25 +118,28 @@ class ReferenceKernels:
     def _draw(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int], block: Any) -> Any:
         xp = self.xp
         shape = np.broadcast_shapes(*map(np.shape, counter))
+        out = xp.empty((*shape, 4), dtype=xp.float64)
+        if math.prod(shape) <= PHILOX_BLOCK:
+            block(counter, key, out)
+            return out
         words = xp.empty((4, *shape), dtype=xp.uint64)
         for place, word in enumerate(counter):
             words[place] = word
-        flat = words.reshape(4, -1)
-        out = xp.empty((flat.shape[1], 4), dtype=xp.float64)
+        flat, lanes = words.reshape(4, -1), out.reshape(-1, 4)
         for start in range(0, flat.shape[1], PHILOX_BLOCK):
             part = slice(start, start + PHILOX_BLOCK)
-            block(flat[:, part], key, out[part])
-        return out.reshape(*shape, 4)
+            block(tuple(flat[:, part]), key, lanes[part])
+        return out
 
     def _normal_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
         words = philox.philox4x32(self.xp, counter, key)
         first, second = philox.box_muller(self.xp, words[0::2], words[1::2])
         for pair in range(2):
-            out[:, 2 * pair], out[:, 2 * pair + 1] = first[pair], second[pair]
+            out[..., 2 * pair], out[..., 2 * pair + 1] = first[pair], second[pair]
 
     def _uniform_block(self, counter: Any, key: tuple[int, int], out: Any) -> None:
         for lane, word in enumerate(philox.philox4x32(self.xp, counter, key)):
-            out[:, lane] = philox.unit_interval(self.xp, word)
+            out[..., lane] = philox.unit_interval(self.xp, word)
 
     def clipped_normal(self, mean: Any, sigma: Any, low: float, high: float | None) -> Any:
         """Mean and variance of a normal variable clipped to [low, high] (high None: unbounded).

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernels.reading import ShiftAdd
 from simulator.mapping.cells import CellStyle
 from simulator.mapping.digits import SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
@@ -70,21 +71,33 @@ class WeightCode:
         ``totals`` is the sum of the voltages that the offset is taken off with; None where pairs
         or a unit column have done so. Results are in units of ``output_scale``.
         """
-        lowest, width = self.levels.lowest, 1.0 - self.levels.lowest
-        if isinstance(self.digits, WholeWeight):
-            if totals is None:
-                return slices[0]
-            return slices[0] - (lowest + width * self.digits.unit_values[0]) * totals
+        numbers = self.shift_add(totals is not None)
         out: Any = 0.0
-        for i, currents in enumerate(slices):
-            digits = currents if totals is None else currents - lowest * totals
-            digits = digits / width if lowest > 0 else digits
-            out = out + digits * float(2 ** (i * self.digits.slice_bits))
-        out = out * float(2**self.digits.slice_bits - 1)
+        for weight, currents in zip(numbers.weights, slices, strict=True):
+            digits = currents if totals is None else currents - numbers.lowest * totals
+            digits = digits / numbers.width if numbers.width != 1 else digits
+            out = out + digits * weight
+        out = out * numbers.full
         if totals is not None:
-            out = out - float(2 ** (self.digits.weight_bits - 1)) * totals
-        out = out / float(2 * self.digits.steps)
-        return out * width if lowest > 0 else out
+            out = out - numbers.zero * totals
+        return out / numbers.span * numbers.back
+
+    def shift_add(self, takes_off: bool) -> ShiftAdd:
+        """What ``combine`` does, as numbers; ``takes_off`` where there are totals."""
+        digits, lowest = self.digits, self.levels.lowest
+        width = 1.0 - lowest
+        if isinstance(digits, WholeWeight):
+            offset = lowest + width * digits.unit_values[0]
+            return ShiftAdd((1.0,), lowest=offset if takes_off else 0.0)
+        return ShiftAdd(
+            weights=tuple(2.0 ** (i * digits.slice_bits) for i in range(digits.num_slices)),
+            lowest=lowest if takes_off else 0.0,
+            width=width,
+            full=float(2**digits.slice_bits - 1),
+            zero=float(2 ** (digits.weight_bits - 1)) if takes_off else 0.0,
+            span=float(2 * digits.steps),
+            back=width,
+        )
 
     def encode(self, w: Any, xp: ModuleType) -> Any:
         """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""

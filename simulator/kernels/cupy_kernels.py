@@ -1,0 +1,149 @@
+"""Kernels for CuPy arrays: one fused pass on the GPU each. Only the GPU backend imports this file.
+
+What a thread does is written in ``cuda_functions.h``; here is which thread does what.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cupy
+
+from simulator.kernels.lines import Lines
+from simulator.kernels.reading import Reading
+from simulator.kernels.reference import ReferenceKernels
+
+SOURCE = Path(__file__).with_name("cuda_functions.h")
+# A fused multiply-add would round once where the reference rounds twice.
+OPTIONS = ("--fmad=false",)
+LAYOUT, NUMBERS = 18, 6
+COUNTER = "uint64 c0, uint64 c1, uint64 c2, uint64 c3, uint32 k0, uint32 k1"
+DRAW = """
+ohm_word word[4] = {(ohm_word)c0, (ohm_word)c1, (ohm_word)c2, (ohm_word)c3};
+double numbers[4];
+ohm_%s(word, k0, k1, numbers);
+for (int lane = 0; lane < 4; ++lane) out[4 * i + lane] = numbers[lane];
+"""
+READ = """
+const long long layout[] = {%s};
+const T numbers[] = {%s};
+const R offsets[] = {f0, f1};
+ohm_read_codes(i, &amps[0], layout, &low[0], &high[0], &per_step[0], &weights[0], &gains[0],
+               &slices[0], numbers, offsets, has_totals ? &totals[0] : (const R *)0, &out[0]);
+"""
+
+
+class CupyKernels(ReferenceKernels):
+    """Compiled kernels; what has none runs as the reference does, in CuPy's array code."""
+
+    def _to_levels(self, values: Any, low: Any, high: Any, per_step: Any, dither: Any) -> Any:
+        kind = values.dtype.type
+        limits = [limit if hasattr(limit, "dtype") else kind(limit) for limit in (low, high)]
+        per_step = per_step if hasattr(per_step, "dtype") else kind(per_step)
+        if dither is None:
+            return _quantize()(values, *limits, per_step)
+        return _quantize_dithered()(values, *limits, per_step, dither)
+
+    def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
+        """As the reference, in one pass."""
+        values = cupy.ascontiguousarray(values)
+        count, kind = -(-magnitude_bits // digit_bits), values.dtype.type
+        out = cupy.empty((count, *values.shape), values.dtype)
+        _digits()(values, kind(2**magnitude_bits - 1), kind(2**digit_bits), count, values.size, out)
+        return out
+
+    def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
+        """As the reference, in one pass."""
+        return _add_noise()(mean, variance, normals)
+
+    def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """As the reference, equal to rounding."""
+        return _drawn("normals", counter, key)
+
+    def uniforms(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """As the reference."""
+        return _drawn("uniforms", counter, key)
+
+    def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
+        """As the reference, in one pass over the currents."""
+        lines = Lines.of(amps, reading.has_unit, totals, cupy)
+        out, memory, places = lines.results(dtype)
+        layout = lines.layout(amps, reading.has_unit, places)
+        kind, of_totals = reading.low.dtype.type, out.dtype.type
+        gains = reading.gains
+        if gains is None:
+            gains = cupy.ones(amps.shape[1:3], kind)
+        slices, has_totals = reading.slices, totals is not None
+        numbers = (
+            reading.phase_unit, slices.width, slices.full, slices.span, slices.back, reading.scale,
+        )  # fmt: skip
+        _read()(
+            lines.memory, reading.low, reading.high, reading.per_step, reading.weights, gains,
+            slices.weights, lines.totals(totals, dtype).reshape(-1), has_totals, *layout,
+            *map(kind, numbers), of_totals(slices.lowest), of_totals(slices.zero), memory,
+            size=out.size,
+        )  # fmt: skip
+        return out
+
+
+def _kernel(inputs: str, outputs: str, operation: str, name: str) -> Any:
+    return cupy.ElementwiseKernel(
+        inputs, outputs, operation, name, preamble=SOURCE.read_text("utf-8"), options=OPTIONS
+    )
+
+
+@cache
+def _quantize() -> Any:
+    operation = "out = ohm_quantize(value, low, high, per_step)"
+    return _kernel("T value, T low, T high, T per_step", "T out", operation, "ohm_levels")
+
+
+@cache
+def _quantize_dithered() -> Any:
+    inputs = "T value, T low, T high, T per_step, T dither"
+    operation = "out = ohm_quantize_dithered(value, low, high, per_step, dither)"
+    return _kernel(inputs, "T out", operation, "ohm_dithered_levels")
+
+
+@cache
+def _digits() -> Any:
+    inputs = "T value, T levels, T base, int32 count, int64 stride"
+    operation = "ohm_digits(value, levels, base, count, stride, &out[i])"
+    return _kernel(inputs, "raw T out", operation, "ohm_all_digits")
+
+
+@cache
+def _add_noise() -> Any:
+    operation = "out = ohm_add_noise(mean, variance, normal)"
+    return _kernel("T mean, T variance, T normal", "T out", operation, "ohm_noisy")
+
+
+@cache
+def _draw(law: str) -> Any:
+    return _kernel(COUNTER, "raw float64 out", DRAW % law, f"ohm_draw_{law}")
+
+
+def _drawn(law: str, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+    words = [cupy.asarray(word).astype(cupy.uint64) for word in counter]
+    shape = cupy.broadcast(*words).shape
+    out = cupy.empty((*shape, 4))
+    _draw(law)(*words, *map(cupy.uint32, key), out)
+    return out
+
+
+@cache
+def _read() -> Any:
+    layout, numbers = [f"l{k}" for k in range(LAYOUT)], [f"n{k}" for k in range(NUMBERS)]
+    inputs = ", ".join(
+        [
+            "raw A amps, raw T low, raw T high, raw T per_step, raw T weights, raw T gains",
+            "raw T slices, raw R totals, bool has_totals",
+            *(f"int64 {name}" for name in layout),
+            *(f"T {name}" for name in numbers),
+            "R f0, R f1",
+        ]
+    )
+    operation = READ % (", ".join(layout), ", ".join(numbers))
+    return _kernel(inputs, "raw R out", operation, "ohm_read")

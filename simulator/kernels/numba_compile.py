@@ -1,0 +1,22 @@
+"""How the kernels for the CPU are compiled: serial, without Python's lock, kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """``function`` in machine code, made at its first call for each set of types.
+
+    Operations stay in the order in which they are written; a division by zero gives what NumPy
+    gives.
+    """
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        # There is no folder to keep it in.
+        return numba.njit(**options)(function)

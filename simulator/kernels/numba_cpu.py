@@ -1,0 +1,212 @@
+"""Kernels for NumPy arrays on the CPU, compiled by numba; the extra ``fast`` installs it.
+
+numba is loaded when the first array comes that is worth it. Small ones are left to array code that
+gives the same bit for bit, so that small cores do not wait for it. Normals are the same to rounding
+only, so all of them are drawn here: a cell has one number, however the work is cut.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simulator.kernels.lines import IN_PART, OUT_PART, SIDE, SLICE, Lines
+from simulator.kernels.reading import Reading
+from simulator.kernels.reference import ReferenceKernels
+from simulator.kernels.threads import Team, common_team
+
+# Elements from which machine code saves more than a few microseconds.
+SMALL = 1 << 12
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# Outputs of a task; they share what is found of a unit column.
+GROUP = 32
+# Numbers of one Philox counter, and array elements that cost as much as drawing one.
+LANES, DRAW_COST = 4, 8
+# Array elements that cost as much as one cell of a ladder.
+RUNG_COST = 32
+
+
+@dataclass(frozen=True)
+class NumbaKernels(ReferenceKernels):
+    """Compiled kernels, shared out among the threads of a team."""
+
+    team: Team = field(default_factory=common_team, repr=False, compare=False)
+
+    def quantize(self, values: Any, low: Any, high: Any, steps: int, dither: Any = None) -> Any:
+        """As the reference, in one pass where both limits are numbers."""
+        if dither is not None or not _are_numbers(low, high) or not _is_worth_it(values):
+            return super().quantize(values, low, high, steps, dither)
+        return self._quantized(values, 1.0, low, high, steps / (high - low))
+
+    def quantize_scaled(self, values: Any, gain: float, low: Any, high: Any, steps: int) -> Any:
+        """As the reference, in one pass where gain and limits are numbers."""
+        if not _are_numbers(gain, low, high) or not _is_worth_it(values):
+            return super().quantize_scaled(values, gain, low, high, steps)
+        return self._quantized(values, gain, low, high, steps / (high - low))
+
+    def quantize_magnitude(self, values: Any, limit: Any, steps: int, dither: Any = None) -> Any:
+        """As the reference, in one pass where the limit is a number."""
+        if dither is not None or not _are_numbers(limit) or not _is_worth_it(values):
+            return super().quantize_magnitude(values, limit, steps, dither)
+        return self._quantized(values, 1.0, -limit, limit, 2 * steps / (2 * limit))
+
+    def _quantized(self, values: Any, *numbers: float) -> Any:
+        """Nearest levels of values; ``numbers`` are gain, low, high and steps for each unit."""
+        from simulator.kernels import numba_elements
+
+        out = np.empty_like(values)
+        flat, to = values.ravel(order="K"), out.ravel(order="K")
+        limits = tuple(map(values.dtype.type, numbers))
+
+        def work(start: int, stop: int) -> None:
+            numba_elements.quantize(start, stop, flat, *limits, to)
+
+        self.team.share(work, values.size, 1)
+        return out
+
+    def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
+        """As the reference, in one pass."""
+        if not _is_worth_it(values):
+            return super().digits(values, magnitude_bits, digit_bits)
+        from simulator.kernels import numba_elements
+
+        flat = np.ascontiguousarray(values).reshape(-1)
+        out = np.empty((-(-magnitude_bits // digit_bits), flat.size), dtype=values.dtype)
+        kind = values.dtype.type
+        largest, unit = kind(2**magnitude_bits - 1), kind(1) / kind(2**digit_bits - 1)
+
+        def work(start: int, stop: int) -> None:
+            numba_elements.digits(start, stop, flat, largest, unit, digit_bits, out)
+
+        self.team.share(work, flat.size, len(out))
+        return out.reshape(-1, *values.shape)
+
+    def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
+        """As the reference, in one pass over the currents."""
+        if amps.size < SMALL or amps.dtype not in FLOATS:
+            return super().read_codes(amps, reading, totals, dtype)
+        from simulator.kernels import numba_reading
+
+        lines = Lines.of(amps, reading.has_unit, totals)
+        out, memory, places = lines.results(dtype)
+        totals = lines.totals(totals, dtype)
+        slices = reading.slices
+        kind, of_totals = reading.low.dtype.type, totals.dtype.type
+        parts, inputs = amps.shape[OUT_PART : IN_PART + 1]
+        gains = np.ones((parts, inputs), kind) if reading.gains is None else reading.gains
+        # Machine code looks at no bounds.
+        assert reading.low.shape == reading.high.shape == (inputs, amps.shape[SLICE])
+        assert gains.shape == (parts, inputs)
+        assert (len(reading.weights), len(slices.weights)) == (len(amps), amps.shape[SLICE])
+        group = min(GROUP, lines.outputs)
+        numbers = (slices.full, slices.span, slices.back, reading.scale)
+        trivial = (reading.phase_unit, slices.width, *numbers[:3]) == (1.0,) * 5
+        plain = trivial and amps.size == out.size and totals.size == 0 and reading.gains is None
+        arguments = (
+            lines.memory, lines.strides,
+            (lines.batch, lines.vectors, lines.outputs, group, amps.shape[SIDE],
+             int(reading.has_unit), int(plain)),
+            (reading.low, reading.high, reading.per_step),
+            (reading.weights, kind(reading.phase_unit)), np.ascontiguousarray(gains),
+            (slices.weights, kind(slices.width), tuple(map(kind, numbers)),
+             of_totals(slices.lowest), of_totals(slices.zero)),
+            totals, memory, places,
+        )  # fmt: skip
+
+        def work(start: int, stop: int) -> None:
+            numba_reading.read_lines(start, stop, *arguments)
+
+        blocks = -(-lines.vectors // numba_reading.BLOCK) * -(-lines.outputs // group)
+        tasks = parts * lines.batch * blocks
+        self.team.share(work, tasks, amps.size // tasks)
+        return out
+
+    def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
+        """As the reference, in one pass."""
+        arrays = mean, variance, normals
+        alike = mean.shape == variance.shape == normals.shape
+        if not alike or not all(_is_worth_it(a) and a.flags.c_contiguous for a in arrays):
+            return super().add_noise(*arrays)
+        from simulator.kernels import numba_elements
+
+        out = np.empty_like(mean)
+        flat = [a.reshape(-1) for a in (*arrays, out)]
+
+        def work(start: int, stop: int) -> None:
+            numba_elements.add_noise(start, stop, *flat)
+
+        self.team.share(work, mean.size, 1)
+        return out
+
+    def ladders(
+        self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float
+    ) -> Any:
+        """Line by line; None for small arrays."""
+        leading = np.broadcast_shapes(cells.shape[:-3], volts.shape[:-3])
+        shape = (*leading, cells.shape[-2], volts.shape[-1])
+        work = math.prod(shape) * len(supply)
+        if work < SMALL or not cells.dtype == volts.dtype == np.float64:
+            return None
+        from simulator.kernels import numba_ladder
+
+        cells, volts = (
+            np.ascontiguousarray(np.broadcast_to(a, (*leading, *a.shape[-3:]))).reshape(
+                -1, *a.shape[-3:]
+            )
+            for a in (cells, volts)
+        )
+        profiles = [np.array(profile, dtype=np.float64) for profile in (supply, output)]
+        out = np.empty((len(cells), *shape[-2:]))
+
+        def some(start: int, stop: int) -> None:
+            numba_ladder.ladders(start, stop, cells, *profiles, volts, least, out)
+
+        lines = len(cells) * cells.shape[2]
+        self.team.share(some, lines, work // lines * RUNG_COST)
+        return out.reshape(shape)
+
+    def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """As the reference, equal to rounding."""
+        drawn = self._drawn("normals", counter, key)
+        return super().normals(counter, key) if drawn is None else drawn
+
+    def uniforms(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """As the reference."""
+        drawn = self._drawn("uniforms", counter, key)
+        return super().uniforms(counter, key) if drawn is None else drawn
+
+    def _drawn(self, law: str, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
+        """Draws for counters whose first word alone varies along the last axis; else None."""
+        places, *others = (np.asarray(word) for word in counter)
+        shape = np.broadcast_shapes(places.shape, *(word.shape for word in others))
+        in_rows = places.ndim == 1 and all(word.shape[-1:] in ((), (1,)) for word in others)
+        if not in_rows:
+            return None
+        from simulator.kernels import numba_random
+
+        rows = np.empty((*shape[:-1], 3), dtype=np.uint64)
+        for number, word in enumerate(others):
+            rows[..., number] = word[..., 0] if word.ndim else word
+        rows = rows.reshape(-1, 3)
+        out = np.empty((len(rows), len(places), LANES))
+        kernel, keys = getattr(numba_random, law), (np.uint64(key[0]), np.uint64(key[1]))
+        places = np.ascontiguousarray(places, dtype=np.uint64)
+
+        def work(start: int, stop: int) -> None:
+            kernel(start, stop, places, rows, keys, out)
+
+        self.team.share(work, len(rows), DRAW_COST * LANES * len(places))
+        return out.reshape(*shape, LANES)
+
+
+def _are_numbers(*values: Any) -> bool:
+    """True for numbers of Python, which take the type of the array they meet."""
+    return all(type(value) in (int, float) for value in values)
+
+
+def _is_worth_it(values: Any) -> bool:
+    """Large enough, of a type that is compiled for, and without gaps in memory."""
+    return values.size >= SMALL and values.dtype in FLOATS and values.flags.forc
