@@ -4,6 +4,8 @@ PYTHON ?= python3
 # Two test processes, each with whole files, so that what a file prepares is prepared once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 STUDY_ARGS ?=
+# What also runs without compiled kernels: the numbers of published settings, and random streams.
+IN_NUMPY := tests/test_golden.py tests/test_torch_golden.py tests/test_random.py tests/test_kernels.py
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -30,7 +32,7 @@ $(VENV)/study-installed: $(VENV)/made $(NEEDS)
 
 $(VENV)/test-installed: $(VENV)/made $(NEEDS)
 	@echo "installing what the tests need into $(VENV)"
-	$(INSTALL) -e ".[test,dev,study,torch]"
+	$(INSTALL) -e ".[test,dev,study,torch,fast]"
 	@touch $@ $(VENV)/study-installed
 
 $(VENV)/all-installed: $(VENV)/made $(NEEDS)
@@ -58,6 +60,7 @@ types: $(VENV)/test-installed
 
 tests: $(VENV)/test-installed
 	$(RUN) -m pytest $(PYTEST_ARGS) -m "not slow and not gpu"
+	OHMCORE_KERNELS=reference $(RUN) -m pytest $(PYTEST_ARGS) $(IN_NUMPY) -m "not slow and not gpu"
 
 test-slow: $(VENV)/test-installed  ## the tests that take more than a few seconds
 	$(RUN) -m pytest -m "slow and not gpu"

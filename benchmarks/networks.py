@@ -1,14 +1,17 @@
-"""Networks in PyTorch: what analog layers cost, as multiples of the plain network."""
+"""Networks in PyTorch: what analog layers cost, as multiples of the plain network.
+
+Layers are imported from where CrossSim has them too, so that both can be timed.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from adapters.torch import from_torch, synchronize
 from applications.mvm_params import set_params
 from benchmarks.timing import Call, Timing, ratio
 from simulator import CrossSimParameters
+from simulator.algorithms.dnn.torch.convert import from_torch, synchronize
 
 BATCH = 64
 
@@ -82,7 +85,8 @@ def training_step(repeats: int = 100) -> Timing:
     params = set_params(
         weight_bits=8, error_model="generic", proportional_error=True, alpha_error=0.3
     )
-    params.simulation.seed = 1
+    if hasattr(params.simulation, "seed"):
+        params.simulation.seed = 1
     plain = course_cnn()
     analog = from_torch(plain, params)
     return ratio(_step(analog, True), _step(plain, False), repeats)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks import wires
+from benchmarks.settings import (
+    Problem,
+    bit_serial,
+    bit_serial_sliced,
+    eight_bits,
+    many_tiles,
+    read_noise,
+)
 from benchmarks.timing import Timing, ratio, seconds
 from simulator import AnalogCore, CrossSimParameters
 
+ROOT = Path(__file__).resolve().parents[1]
 WIRES_ACCURACY = 1e-10
 
 
@@ -24,88 +35,6 @@ class Work:
     unit: str
     goal: float
     measure: Callable[[], Timing]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A matrix, inputs as columns, and the range that the column currents fill."""
-
-    matrix: np.ndarray
-    inputs: np.ndarray
-
-    @staticmethod
-    def uniform(size: int, batch: int) -> Problem:
-        """Float32 values from -1 to 1."""
-        random = np.random.default_rng(1)
-        matrix = random.uniform(-1, 1, (size, size)).astype(np.float32)
-        return Problem(matrix, random.uniform(-1, 1, (size, batch)).astype(np.float32))
-
-    def full_scale(self) -> float:
-        """Four standard deviations of a column current, in currents of one cell."""
-        return 4 * float(np.std(self.matrix @ self.inputs[:, :16]))
-
-    def gemm(self) -> np.ndarray:
-        """The plain product."""
-        return self.matrix @ self.inputs
-
-
-def eight_bits(problem: Problem) -> CrossSimParameters:
-    """8-bit weights, DAC and ADC, and cells that miss their target by 5 %."""
-    p = CrossSimParameters()
-    p.simulation.seed = 1
-    p.xbar.device.cell_bits = 7
-    p.xbar.device.infinite_on_off_ratio = True
-    p.xbar.device.programming_error.enable = True
-    p.xbar.device.programming_error.model = "NormalProportionalDevice"
-    p.xbar.device.programming_error.magnitude = 0.05
-    p.xbar.dac.mvm.model = "SignMagnitudeDAC"
-    p.xbar.dac.mvm.bits = 8
-    p.xbar.adc.mvm.model = "SignMagnitudeADC"
-    p.xbar.adc.mvm.bits = 8
-    p.xbar.adc.mvm.calibrated_range = [-problem.full_scale(), problem.full_scale()]
-    return p
-
-
-def bit_serial(problem: Problem) -> CrossSimParameters:
-    """The same with input bits one at a time, and an ADC conversion of each."""
-    p = eight_bits(problem)
-    p.xbar.dac.mvm.input_bitslicing = True
-    p.xbar.dac.mvm.slice_size = 1
-    p.xbar.adc.mvm.adc_per_ibit = True
-    return p
-
-
-def bit_serial_sliced(problem: Problem) -> CrossSimParameters:
-    """The same with every weight spread over four slices."""
-    p = bit_serial(problem)
-    p.core.style = "BITSLICED"
-    p.core.weight_bits = 8
-    p.core.bit_sliced.num_slices = 4
-    p.xbar.device.cell_bits = 2
-    limit = problem.full_scale()
-    p.xbar.adc.mvm.calibrated_range = [[-limit, limit]] * 4
-    return p
-
-
-def read_noise(problem: Problem) -> CrossSimParameters:
-    """Cells that read 5 % differently each time; ideal converters."""
-    p = CrossSimParameters()
-    p.simulation.seed = 1
-    p.xbar.device.read_noise.enable = True
-    p.xbar.device.read_noise.model = "NormalProportionalDevice"
-    p.xbar.device.read_noise.magnitude = 0.05
-    return p
-
-
-def many_tiles() -> CrossSimParameters:
-    """Arrays of 32 by 32 cells, four weight slices."""
-    p = CrossSimParameters()
-    p.core.rows_max = p.core.cols_max = 32
-    p.core.style = "BITSLICED"
-    p.core.weight_bits = 8
-    p.core.bit_sliced.num_slices = 4
-    p.xbar.device.cell_bits = 2
-    return p
 
 
 Setting = Callable[[Problem], CrossSimParameters]
@@ -131,13 +60,13 @@ def noisy_batch() -> Timing:
     """Milliseconds of one product of a 1024 by 1024 core with 16 inputs."""
     problem = Problem.uniform(1024, 16)
     core = AnalogCore(problem.matrix, read_noise(problem))
-    return scaled(seconds(lambda: core @ problem.inputs, repeats=15), 1e3)
+    return seconds(lambda: core @ problem.inputs, repeats=15).scaled(1e3)
 
 
 def tiles_built() -> Timing:
     """Milliseconds to program 1024 tiles of 32 by 32."""
     matrix = Problem.uniform(1024, 1).matrix
-    return scaled(seconds(lambda: AnalogCore(matrix, many_tiles()), repeats=7), 1e3)
+    return seconds(lambda: AnalogCore(matrix, many_tiles()), repeats=7).scaled(1e3)
 
 
 def tiles_multiplied() -> Timing:
@@ -145,7 +74,7 @@ def tiles_multiplied() -> Timing:
     problem = Problem.uniform(1024, 1)
     core = AnalogCore(problem.matrix, many_tiles())
     vector = problem.inputs[:, 0]
-    return scaled(seconds(lambda: core @ vector, repeats=31), 1e3)
+    return seconds(lambda: core @ vector, repeats=31).scaled(1e3)
 
 
 def small_call() -> Timing:
@@ -153,7 +82,7 @@ def small_call() -> Timing:
     problem = Problem.uniform(16, 1)
     core = AnalogCore(problem.matrix, CrossSimParameters())
     vector = problem.inputs[:, 0]
-    return scaled(seconds(lambda: core @ vector, repeats=15, loops=2000), 1e6)
+    return seconds(lambda: core @ vector, repeats=15, loops=2000).scaled(1e6)
 
 
 def wires_first(size: int, turns: int) -> Timing:
@@ -202,18 +131,26 @@ def network(name: str, *args: object) -> Timing:
     return getattr(networks, name)(*args)
 
 
+def step_in_numpy() -> Timing:
+    """The training step without compiled kernels, which are chosen once per process."""
+    probe = "from benchmarks.networks import training_step as t; t = t(); "
+    probe += "print(t.median, t.low, t.high, t.repeats)"
+    environment = {**os.environ, "OHMCORE_KERNELS": "reference"}
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT,
+        env=environment,
+    )  # fmt: skip
+    *values, repeats = done.stdout.split()
+    median, low, high = map(float, values)
+    return Timing(median, low, high, int(repeats))
+
+
 def resnet20(serial: bool | None, repeats: int) -> Timing:
     """ResNet-20 on ideal arrays (None), or with 8 bits everywhere."""
     from benchmarks import networks
 
     params = CrossSimParameters() if serial is None else networks.eight_bit_layers(serial)
     return networks.inference(params, repeats)
-
-
-def scaled(timing: Timing, factor: float) -> Timing:
-    """The same timing in another unit."""
-    median, low, high = (v * factor for v in (timing.median, timing.low, timing.high))
-    return Timing(median, low, high, timing.repeats)
 
 
 WORKS = [
@@ -253,5 +190,6 @@ WORKS = [
     Work("ResNet-20, batch 64: ideal", "torch", 1.15, lambda: resnet20(None, repeats=15)),
     Work("ResNet-20, batch 64: all 8 bit", "torch", 2, lambda: resnet20(False, repeats=9)),
     Work("ResNet-20, batch 64: bit-serial inputs", "torch", 12, lambda: resnet20(True, repeats=5)),
-    Work("course CNN, one training step", "torch", 2, lambda: network("training_step")),
+    Work("course CNN, one training step", "torch", 1.5, lambda: network("training_step")),
+    Work("course CNN, one training step, in NumPy alone", "torch", 2, step_in_numpy),
 ]

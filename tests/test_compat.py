@@ -96,10 +96,9 @@ def test_old_modules_have_the_names_of_the_new():
 
 def test_torch_conversion_under_its_old_path():
     pytest.importorskip("torch")
+    import adapters.torch
     from simulator.algorithms.dnn.torch import AnalogLinear
     from simulator.algorithms.dnn.torch.convert import from_torch, reinitialize, synchronize
-
-    import adapters.torch
 
     assert AnalogLinear is adapters.torch.AnalogLinear
     assert (from_torch, reinitialize, synchronize) == (
@@ -244,9 +243,8 @@ def test_the_deprecated_network_says_what_to_use():
 
 
 def test_wrong_names_are_errors_with_the_nearest():
-    import simulator.cores
-
     import simulator.backend
+    import simulator.cores
 
     with pytest.raises(ImportError, match="AnalogCores"):
         from simulator.cores import AnalogCores  # noqa: F401

@@ -5,9 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
-from simulator.circuits.adc import iadc
 
 from simulator import AnalogCore, CrossSimParameters, ModelError
+from simulator.circuits.adc import iadc
 
 
 class clipping_of_a_notebook(iadc.IADC):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from simulator.circuits.adc import iadc
 
 from applications.mvm_params import set_params
 from simulator import AnalogCore, CrossSimParameters, ModelError
+from simulator.circuits.adc import iadc
 from simulator.devices import idevice
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*complex_inputs")

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from applications.mvm_params import set_params  # noqa: E402
+from simulator import CrossSimParameters  # noqa: E402
 from simulator.algorithms.dnn.torch.convert import (  # noqa: E402
     analog_modules,
     convertible_modules,
@@ -15,10 +19,6 @@ from simulator.algorithms.dnn.torch.convert import (  # noqa: E402
     synchronize,
     to_torch,
 )
-from torch import nn  # noqa: E402
-
-from applications.mvm_params import set_params  # noqa: E402
-from simulator import CrossSimParameters  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*string that is not empty")
 
