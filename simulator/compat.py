@@ -51,11 +51,11 @@ MODULES: dict[str, str | None] = {
     "simulator.devices.device": "simulator.legacy.composite",
     "simulator.devices.generic_device": "simulator.legacy.generic",
     "simulator.devices.custom": None,
-    "simulator.devices.custom.SONOS": "simulator.devices",
-    "simulator.devices.custom.PCM_Joshi": "simulator.devices",
-    "simulator.devices.custom.RRAM_Milo": "simulator.devices",
-    "simulator.devices.custom.RRAM_Wan": "simulator.devices",
-    "simulator.devices.custom.Analytical_Devices": "simulator.devices",
+    "simulator.devices.custom.SONOS": "simulator.legacy.shipped",
+    "simulator.devices.custom.PCM_Joshi": "simulator.legacy.shipped",
+    "simulator.devices.custom.RRAM_Milo": "simulator.legacy.shipped",
+    "simulator.devices.custom.RRAM_Wan": "simulator.legacy.shipped",
+    "simulator.devices.custom.Analytical_Devices": "simulator.legacy.shipped",
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
 }
@@ -137,6 +137,8 @@ class OldModules:
 
 def lookup(module: str, name: str) -> Any:
     """What ``name`` of an old module is here. Raises AttributeError with the nearest name."""
+    if name == "__all__" and module in MODULES:
+        return names_of(module)
     if f"{module}.{name}" in MODULES:
         return importlib.import_module(f"{module}.{name}")
     place = module
@@ -151,6 +153,18 @@ def lookup(module: str, name: str) -> Any:
         return getattr(found, new_name)
     except AttributeError:
         raise _missing(module, name, dir(found)) from None
+
+
+def names_of(module: str) -> list[str]:
+    """The public names of an old module; it imports the place where they live."""
+    place: str = module
+    while MODULES.get(place):
+        place = MODULES[place] or place
+    found = {name for home, name in NAMES if home in (module, place)}
+    if place not in MODULES:
+        home = importlib.import_module(place)
+        found.update(getattr(home, "__all__", dir(home)))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def _missing(module: str, name: str, names: list[str]) -> AttributeError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, Purpose, Stream
+from simulator.backend import Backend, EventsAhead, Purpose, Stream
 from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
 from simulator.hardware import Hardware
@@ -34,10 +34,14 @@ UNIT_SHIFT = 31
 
 @dataclass(frozen=True)
 class Place:
-    """Names of a block of cells for random draws: matrix rows and columns."""
+    """Names of a block of cells for random draws: matrix rows and columns.
+
+    ``ahead`` keeps the normals of programmings to come, by slot; None for a passing block.
+    """
 
     rows: Any
     cols: range
+    ahead: dict[int, EventsAhead] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Born:
 
     start: Any
     normal: Any = None
+
+    def replaced(self, where: Any, new: Born) -> Born:
+        """These cells with ``new`` ones at some place."""
+        start = with_values(self.start, where, new.start)
+        return Born(start, with_values(self.normal, where, new.normal))
 
 
 @dataclass(frozen=True)
@@ -141,8 +150,11 @@ class CellPhysics:
         """Conductances a model gave, within the limits of the cell and in units of Gmax."""
         cell, xp = self.hardware.cell, self.backend.xp
         self._require_real(model, require_shape(model, siemens, shape))
-        limited = xp.clip(xp.asarray(siemens, dtype=xp.float64), cell.low, cell.high)
-        return limited / cell.Gmax
+        limited = xp.maximum(xp.asarray(siemens, dtype=xp.float64), cell.low)
+        if cell.high is not None:
+            xp.minimum(limited, cell.high, out=limited)
+        limited /= cell.Gmax
+        return limited
 
     def _require_real(self, model: Device, values: Any) -> None:
         if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
@@ -159,8 +171,25 @@ class CellPhysics:
         slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
         slot = slot + phase * SLOT_STRIDE
         where = (place.cols, place.rows, event)
+
+        def normals() -> Any:
+            if place.ahead is None:
+                return self.streams(purpose).normal(*where, slot)
+            ahead = place.ahead.setdefault(phase, EventsAhead())
+            return ahead.normal(self.streams(purpose), *where, slot)
+
+        def first() -> Any:
+            corner = (place.cols[:1], place.rows[:1], event)
+            return self.streams(purpose).normal(*corner, slot[:1, :1])
+
         # Places of their own: a law may take one number of each kind for every cell.
         return Draw(
-            lambda: self.streams(purpose).normal(*where, slot),
-            lambda: self.streams(purpose).uniform(*where, slot + UNIFORM_SLOT),
+            normals, lambda: self.streams(purpose).uniform(*where, slot + UNIFORM_SLOT), first
         )
+
+
+def with_values(array: Any, where: Any, values: Any) -> Any:
+    """A copy of ``array`` with ``values`` at some place."""
+    array = array.copy()
+    array[where] = values
+    return array

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from simulator.hardware import Hardware
 from simulator.mapping import WeightScaling
 from simulator.network import NetworkSolution, TileNetwork
 from simulator.partition import Grid, clip_range
-from simulator.physics import UNIT_SHIFT, Born, CellPhysics, Place
+from simulator.physics import UNIT_SHIFT, Born, CellPhysics, Place, with_values
 from simulator.recorder import Recorder
 from simulator.tile import SignalPath
 
@@ -64,33 +64,33 @@ class TileStack:
         self._paths: dict[bool, SignalPath] = {}
         self._solutions: dict[bool, NetworkSolution] = {}
         self.served: dict[bool, int] = {}
-        self._plans: dict[bool, tuple[Direction, Plan]] = {}
-        self._banks: dict[bool, ConverterBank] = {}
+        self._plans: dict[bool, tuple[Direction, Plan, ConverterBank]] = {}
         if any(line.has_mismatch for line in (self.hardware.mvm, self.hardware.vmm)):
             # The seed is taken as converters are made: copies of an unused core are this chip.
             self.streams(Purpose.FABRICATION)
         slices = len(self.hardware.code.merge)
-        self.recorders = {
-            transposed: Recorder(slices) for transposed in (False, True) if self.hardware.record
-        }
+        directions = (False, True) if self.hardware.record else ()
+        self.recorders = {transposed: Recorder(slices) for transposed in directions}
 
     # -- programming -------------------------------------------------------------------------
 
     def programmed(self, weights: Any, scaling: WeightScaling, event: int) -> State:
         """State after programming ``weights`` (rows, columns); nothing is stored yet."""
         xp, code, grid = self.backend.xp, self.hardware.code, self.grid
-        cols = range(grid.cols.start, grid.cols.start + grid.cols.length)
-        place = Place(self._row_names(range(grid.rows.length)), cols)
-        target = self._physics.targets(weights, scaling)
-        cells, unit = self._physics.programmed(target, place, event), None
+        physics, (place, unit_place) = self._physics, self._places
+        cells, unit = physics.programmed(physics.targets(weights, scaling), place, event), None
         if code.unit_column:
-            parts = len(grid.rows.sizes)
-            target = xp.broadcast_to(
-                code.unit(xp)[:, :, None, None], (*cells.start.shape[:2], parts, grid.cols.length)
-            )
-            names = Place(UNIT_ROW + grid.rows.start + xp.arange(parts), cols)
-            unit = self._physics.programmed(target, names, event)
+            shape = (*cells.start.shape[:2], len(grid.rows.sizes), grid.cols.length)
+            target = xp.broadcast_to(code.unit(xp)[:, :, None, None], shape)
+            unit = physics.programmed(target, unit_place, event)
         return self._state_of(cells, unit)
+
+    @cached_property
+    def _places(self) -> tuple[Place, Place]:
+        """Names of all cells, and of those of unit columns."""
+        rows, cols = self.grid.rows, _shifted(range(self.grid.cols.length), self.grid.cols.start)
+        unit_rows = UNIT_ROW + rows.start + self.backend.xp.arange(len(rows.sizes))
+        return Place(self._row_names(range(rows.length)), cols, {}), Place(unit_rows, cols, {})
 
     @property
     def _physics(self) -> CellPhysics:
@@ -117,14 +117,13 @@ class TileStack:
             return state
         block = block[row_part, col_part]
         target = self._physics.targets(block, self.scaling)
-        shifted = range(cols.start + self.grid.cols.start, cols.stop + self.grid.cols.start,
-                        cols.step)  # fmt: skip
-        new = self._physics.programmed(target, Place(self._row_names(rows), shifted), event)
+        place = Place(self._row_names(rows), _shifted(cols, grid.cols.start))
+        new = self._physics.programmed(target, place, event)
         row_index = self.backend.asarray(np.asarray(rows))[:, None]
         where = (slice(None), slice(None), row_index, self.backend.asarray(np.asarray(cols)))
         born = _reborn(state, where, new)
         if born is None:
-            return replace(state, cells=_with(state.cells, where, new.start))
+            return replace(state, cells=with_values(state.cells, where, new.start))
         return replace(state, cells=self._physics.aged(born[0]), born=born)
 
     def at(self, hardware: Hardware) -> State:
@@ -184,10 +183,12 @@ class TileStack:
     def store(self, state: State, scaling: WeightScaling) -> None:
         """Make ``state`` the programmed one; drops everything derived from the one before."""
         self.state, self.scaling = state, scaling
-        self._paths, self._solutions, self.served = {}, {}, {}
+        self._solutions, self.served = {}, {}
+        self._paths = {side: path.renewed() for side, path in self._paths.items()}
 
     def _row_names(self, rows: range) -> Any:
-        return self.backend.xp.asarray(np.asarray(rows) + self.grid.rows.start)
+        names = _shifted(rows, self.grid.rows.start)
+        return self.backend.xp.arange(names.start, names.stop, names.step)
 
     # -- reading back ------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class TileStack:
         state, values = self.held, self.backend.asarray(values)
         # A cell that was put somewhere has no history: it stays there.
         born = Born(values, self.backend.xp.full_like(values, np.nan))
-        cells = _with(state.cells, where, values)
+        cells = with_values(state.cells, where, values)
         self.store(replace(state, cells=cells, born=_reborn(state, where, born)), self.scaling)
 
     def magnitudes(self) -> tuple[Any, Any]:
@@ -244,48 +245,52 @@ class TileStack:
         return rows @ weights @ cols.T
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_paths": {}, "_solutions": {}}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_places"}
+        return {**kept, "_paths": {}, "_solutions": {}}
 
     # -- multiplying -------------------------------------------------------------------------
 
     def path(self, transposed: bool) -> SignalPath:
         """The signal path of one direction: MVM drives columns, VMM (``transposed``) rows."""
-        if transposed not in self._paths:
-            self._paths[transposed] = self._make_path(transposed)
-        return self._paths[transposed]
+        path = self._paths.get(transposed)
+        if path is None or path.hardware is not self.hardware:
+            path = self._paths[transposed] = self._make_path(transposed)
+        return path
 
-    def _plan(self, transposed: bool) -> tuple[Direction, Plan]:
-        """Geometry and plan of one direction; they do not depend on the cells."""
+    def _plan(self, transposed: bool) -> tuple[Direction, Plan, ConverterBank]:
+        """Geometry, plan and converters of one direction; they do not depend on the cells."""
         if transposed not in self._plans:
             hardware = self.hardware
             line = hardware.vmm if transposed else hardware.mvm
             direction = Direction.of(self.grid, hardware.code.unit_column, transposed)
-            self._plans[transposed] = direction, make_plan(hardware, line, direction)
+            bank = ConverterBank(self.backend, line.adc, direction, self.streams, transposed)
+            self._plans[transposed] = direction, make_plan(hardware, line, direction), bank
         return self._plans[transposed]
 
     def _make_path(self, transposed: bool) -> SignalPath:
-        assert self.scaling is not None
-        hardware = self.hardware
-        line = hardware.vmm if transposed else hardware.mvm
-        direction, plan = self._plan(transposed)
-        bank = ConverterBank(self.backend, line.adc, direction, self.streams, transposed)
+        line = self.hardware.vmm if transposed else self.hardware.mvm
+        direction, plan, bank = self._plan(transposed)
         return SignalPath(
             backend=self.backend,
-            hardware=hardware,
+            hardware=self.hardware,
             line=line,
             plan=plan,
             direction=direction,
             streams=self.streams,
-            weight_limit=self.scaling.limit * self.gain,
-            solution=self._solution(transposed),
+            weight_limit=self._weight_limit,
+            solution=partial(self._solution, transposed),
             operand=lambda: self._operand(transposed, with_noise=plan.noise == "per_output"),
             largest_cell=self._largest_cell,
             matrix=lambda: self._matrix(transposed, with_noise=plan.noise == "per_output"),
             resample=self._resampled,
             recorder=self.recorders.get(transposed),
-            converters=self._banks.setdefault(transposed, bank),
-            tile_gains=self._gains(transposed),
+            converters=bank,
+            tile_gains=partial(self._gains, transposed),
         )
+
+    def _weight_limit(self) -> float:
+        assert self.scaling is not None
+        return self.scaling.limit * self.gain
 
     def weight_gains(self) -> Any:
         """Gain of the tile of every weight, (rows, columns)."""
@@ -298,7 +303,8 @@ class TileStack:
 
     def _largest_cell(self) -> float:
         state = self.held
-        return max(float(part.max()) for part in (state.cells, state.unit) if part is not None)
+        cells = float(state.cells.max())
+        return cells if state.unit is None else max(cells, float(state.unit.max()))
 
     def _network(self, transposed: bool) -> TileNetwork:
         hardware = self.hardware
@@ -350,7 +356,9 @@ class TileStack:
             variance = merged * code.product_gain**2
         # From the other side unit columns are not read, so the offset is taken off digitally.
         unit = None if transposed else self._unit_of_rows(mean)
-        weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp)) * self.gain
+        weights = self.scaling.decode(code.product_matrix(mean.cells, unit, xp))
+        if self.gain != 1.0:
+            weights *= self.gain
         if self.tile_gains is not None:
             gains = self.weight_gains()
             weights *= gains
@@ -370,23 +378,16 @@ class TileStack:
 
     def _resampled(self, vector: int, phase: int) -> Any:
         """Tiles as one vector sees them in one phase, every cell drawn."""
-        state, cols = self.held, self.grid.cols
-        columns = range(cols.start, cols.start + cols.length)
-        place = Place(self._row_names(range(self.grid.rows.length)), columns)
+        state, unit = self.held, None
+        place, unit_place = (replace(names, ahead=None) for names in self._places)
         cells = self._physics.noisy(state.cells, place, vector, phase)
-        unit = None
         if state.unit is not None:
-            parts = self.backend.xp.arange(state.unit.shape[2])
-            names = Place(UNIT_ROW + self.grid.rows.start + parts, columns)
-            unit = self._physics.noisy(state.unit, names, vector, phase)
+            unit = self._physics.noisy(state.unit, unit_place, vector, phase)
         return self._tiles(State(cells, unit))
 
 
-def _with(array: Any, where: Any, values: Any) -> Any:
-    """A copy of ``array`` with ``values`` at some place."""
-    array = array.copy()
-    array[where] = values
-    return array
+def _shifted(lines: range, first: int) -> range:
+    return range(lines.start + first, lines.stop + first, lines.step)
 
 
 def _reborn(state: State, where: Any, new: Born) -> tuple[Born, Born | None] | None:
@@ -394,5 +395,4 @@ def _reborn(state: State, where: Any, new: Born) -> tuple[Born, Born | None] | N
     if state.born is None:
         return None
     cells, unit = state.born
-    start = _with(cells.start, where, new.start)
-    return Born(start, _with(cells.normal, where, new.normal)), unit
+    return cells.replaced(where, new), unit

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,13 +45,14 @@ DRAW_BYTES = 32
 # Arrays of cell voltages or currents that solving a network needs.
 SOLVER_COPIES = 10
 Times = Callable[[Any, Any], Any]
+FROM_CELLS = ("_readout", "_cells", "_folded_operand", "_simple_bound", "_full_scale_current")
 
 
 @dataclass(frozen=True)
 class SignalPath:
     """One direction of a stack of programmed tiles, ready to multiply.
 
-    ``solution`` holds the programmed tiles and tells what currents they draw; ``resample`` draws
+    ``solution`` gives the programmed tiles and tells what currents they draw; ``resample`` draws
     fresh tiles for one vector and one phase (noise per device). ``operand`` holds the effective
     conductances of every cell as seen from this direction; ``matrix`` the whole path merged into
     one matrix of weights and their variances, where the plan is linear. ``converters`` gives what
@@ -64,15 +65,24 @@ class SignalPath:
     plan: Plan
     direction: Direction
     streams: Callable[[Purpose], Stream]
-    weight_limit: float
-    solution: NetworkSolution
+    weight_limit: Callable[[], float]
+    solution: Callable[[], NetworkSolution]
     operand: Callable[[], Operand]
     matrix: Callable[[], tuple[Any, Any]]
     largest_cell: Callable[[], float]
     resample: Callable[[int, int], Any]
     converters: Callable[[tuple[int, ...]], Any]
+    tile_gains: Callable[[], Any]
     recorder: Recorder | None = None
-    tile_gains: Any = None
+    _matrices: dict[Any, tuple[Any, Any]] = field(default_factory=dict, init=False)
+
+    def renewed(self) -> SignalPath:
+        """The path after the cells changed: without what followed from them."""
+        # A new one, so that a multiply in another thread keeps nothing of the old cells here.
+        path = object.__new__(SignalPath)
+        kept = {name: part for name, part in self.__dict__.items() if name not in FROM_CELLS}
+        path.__dict__.update(kept, _matrices={})
+        return path
 
     def multiply(
         self, inputs: Any, scaling: InputScaling, vectors: Any, product: Product | None = None
@@ -87,7 +97,7 @@ class SignalPath:
         step = self._batch_step(inputs.dtype.itemsize, vectors)
         # Asked for all vectors at once: how work is cut must not change a result.
         solved = vectors.size * len(self._phase_weights)
-        unrolled = self.plan.unrolled or self.solution.waits(solved)
+        unrolled = self.plan.unrolled or self.solution().waits(solved)
         if 0 < len(vectors) <= step and vectors.size:
             return self._multiply(inputs, scaling, call, unrolled)
         out = self._empty(call, inputs.dtype)
@@ -107,7 +117,7 @@ class SignalPath:
         digits = self.line.digits if self.plan.phases else None
         return Readout(
             self.backend, self.hardware, self.line, digits, self.plan.noise_point, self.direction,
-            draws, self.weight_limit, self.recorder, self.converters, self.tile_gains,
+            draws, self.weight_limit(), self.recorder, self.converters, self.tile_gains(),
         )  # fmt: skip
 
     @cached_property
@@ -161,14 +171,14 @@ class SignalPath:
         phases = self._phases(self._volts(inputs, scaling))
         if not 0 <= phase < len(phases):
             raise InputError(f"phase {phase}; the inputs are applied in {len(phases)} phase(s)")
-        return self.solution.network.tile_state(
-            self.solution.tiles(), phases[phase : phase + 1], part, at
+        return self.solution().network.tile_state(
+            self.solution().tiles(), phases[phase : phase + 1], part, at
         )
 
     @property
     def is_waiting(self) -> bool:
         """True where vectors are solved one by one so far, for want of effective conductances."""
-        return self.solution.is_waiting
+        return self.solution().is_waiting
 
     def _times_unrolled(self, volts: Any, call: Call) -> Any:
         """Every vector is solved on its own: it meets its own cells, or switches them."""
@@ -204,7 +214,7 @@ class SignalPath:
         """True where nothing but a product is left, for any input."""
         return self._is_scale_free and self.hardware.column_limit <= 0
 
-    @cached_property
+    @property
     def linear_reach(self) -> float:
         """Inputs of smaller magnitude meet nothing but a product; zero where there are none."""
         if not self._is_scale_free or self.draws:
@@ -228,7 +238,7 @@ class SignalPath:
         out = call.product.merged(weights, volts)
         if variance is not None:
             spread = self.backend.xp.sqrt(call.product.merged(variance, self._squares(volts)))
-            spread *= self.weight_limit
+            spread *= self.weight_limit()
             out += spread * self._readout.draws.for_outputs(call.vectors, out.dtype)
         return out
 
@@ -239,10 +249,6 @@ class SignalPath:
             cast = None if variance is None else variance.astype(dtype, copy=False)
             self._matrices[dtype] = weights.astype(dtype, copy=False), cast
         return self._matrices[dtype]
-
-    @cached_property
-    def _matrices(self) -> dict:
-        return {}
 
     # -- voltages to currents ----------------------------------------------------------------
 
@@ -310,7 +316,7 @@ class SignalPath:
 
     def _currents_one_by_one(self, volts: Any, vectors: Any) -> Currents:
         """Currents of every vector and phase, with cells drawn anew where their noise is."""
-        phases, network = self._phases(volts), self.solution.network
+        phases, network = self._phases(volts), self.solution().network
         if self.plan.noise == "per_device":
             columns = []
             for vector, phase_volts in zip(vectors, phases.transpose(2, 0, 1), strict=True):
@@ -321,7 +327,7 @@ class SignalPath:
                 columns.append(self.backend.xp.concatenate(column))
             currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
         else:
-            currents = Currents(network.currents(self.solution.tiles(), phases))
+            currents = Currents(network.currents(self.solution().tiles(), phases))
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
     # -- the column limit --------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from simulator import AnalogCore, CrossSimParameters, OhmCoreWarning
 from simulator.devices import idevice
+from simulator.legacy.moments import Law, law_of, moments
 
 
 class additive_of_a_test(idevice.EmptyDevice):
@@ -29,6 +30,23 @@ class shot_of_a_test(idevice.EmptyDevice):
 class uniform_of_a_test(idevice.EmptyDevice):
     def read_noise(self, input_):
         return input_ + np.random.uniform(-0.05, 0.05, size=input_.shape)
+
+
+class stopped_of_a_test(idevice.EmptyDevice):
+    """No conductance below zero, as in the tutorials; so are many reads of off cells."""
+
+    def read_noise(self, input_):
+        input_ = input_ + np.random.normal(scale=0.05, size=input_.shape)
+        input_[input_ < 0] = 0
+        return input_
+
+
+class limited_of_a_test(idevice.EmptyDevice):
+    """Stays within the range of programming, as cells do that clip."""
+
+    def read_noise(self, input_):
+        noisy = input_ + np.random.uniform(-0.05, 0.05, size=input_.shape)
+        return np.clip(noisy, self.Gmin_norm, self.Gmax_norm).astype(np.float32)
 
 
 class clipped_of_a_test(idevice.EmptyDevice):
@@ -63,7 +81,9 @@ class picky_of_a_test(idevice.EmptyDevice):
         return input_ + np.where(input_ > 2, 0.04 * np.abs(z), 0.02 * z)
 
 
-LAWFUL = [additive_of_a_test, shot_of_a_test, uniform_of_a_test]
+LAWFUL = [
+    additive_of_a_test, shot_of_a_test, uniform_of_a_test, stopped_of_a_test, limited_of_a_test,
+]  # fmt: skip
 OTHERS = [clipped_of_a_test, telegraph_of_a_test, striped_of_a_test, own_generator_of_a_test]
 
 
@@ -73,6 +93,9 @@ def params(model, sampling="auto"):
     p.simulation.read_noise_sampling = sampling
     p.xbar.device.read_noise.enable = True
     p.xbar.device.read_noise.model = model.__name__
+    if model is stopped_of_a_test:
+        p.xbar.device.infinite_on_off_ratio = True
+    p.xbar.device.clip_conductance = model is limited_of_a_test
     return p
 
 
@@ -139,6 +162,22 @@ def test_both_ways_repeat_with_the_seed_and_travel(model):
     v = np.ones((3, 6))
     assert np.array_equal(twins[0] @ x, twins[1] @ x)
     assert np.array_equal(v @ twins[0], v @ twins[1])
+
+
+@pytest.mark.parametrize("model", [stopped_of_a_test, limited_of_a_test])
+def test_lines_that_stop_at_a_limit_are_found_exactly(model):
+    cells = np.concatenate([np.zeros(999), [0.02, 0.5, 1.0, 1.04]]).reshape(1, 1, 17, 59)
+    limits, law = (0.0, None), Law("normal", clips=True)
+    if model is limited_of_a_test:
+        cells, limits, law = cells.clip(0.1, 1.0), (0.1, 1.0), Law("uniform", clips=True)
+    node = params(model).xbar.device
+    old = model(node, node.read_noise)
+    assert law_of(old.read_noise, limits[0], limits) == law
+    mean, spread = moments(old.read_noise, cells, law, limits, old)
+    # To single precision and the draws that happen to lie close to one another.
+    np.testing.assert_allclose(mean, cells, atol=1e-3)
+    np.testing.assert_allclose(np.median(spread), 0.05 if limits[0] == 0 else 0.1 / 12**0.5, 1e-5)
+    np.testing.assert_allclose(spread, np.median(spread), rtol=0.02)
 
 
 def test_noise_follows_the_cells():

@@ -97,17 +97,27 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
     ) -> None:
         # Torch loads children after their parent, but the arrays hold out_proj as well. What is
         # missing or does not fit is told when torch loads it.
-        before = [(p, p.detach().clone()) for p in self.out_proj.parameters()]
+        before = dict(self.out_proj._parameters)
+        values = [(p, p.detach().clone()) for p in self.out_proj.parameters()]
         self.out_proj._load_from_state_dict(
             state_dict, f"{prefix}out_proj.", metadata, False, [], [], []
         )
         try:
             super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
         except Exception:
+            self.out_proj._parameters.update(before)
             with torch.no_grad():
-                for parameter, values in before:
-                    parameter.copy_(values)
+                for parameter, kept in values:
+                    parameter.copy_(kept)
             raise
+        # What torch will load into out_proj once more is no change.
+        self.__dict__["_in_step_so_far"] = self._is_in_step()
+        if _stay_in_step not in self._load_state_dict_post_hooks.values():
+            self.register_load_state_dict_post_hook(_stay_in_step)
+
+    def _mark(self) -> None:
+        super()._mark()
+        self.__dict__["_last"] = dict(self.out_proj._parameters)
 
     # -- a call ----------------------------------------------------------------------------------
 
@@ -123,6 +133,9 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
         is_causal: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         self._check_shapes(query, key, value)
+        if any(self._last[name] is not p for name, p in self.out_proj._parameters.items()):
+            # Assigned to out_proj; the same to a parameter of this layer programs it at once.
+            self.synchronize()
         if is_causal and attn_mask is None:
             raise InputError(f"layer {self.path!r}: is_causal without attn_mask; give the mask too")
         single, axis = query.ndim == 2, 0 if self.batch_first else 1
@@ -236,3 +249,8 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
         weights = torch.softmax(scores if mask is None else scores + mask, dim=-1)
         weights = functional.dropout(weights, dropout)
         return weights @ v, weights
+
+
+def _stay_in_step(layer: nn.Module, keys: Any) -> None:
+    if layer.__dict__.pop("_in_step_so_far", False) and isinstance(layer, AnalogMultiheadAttention):
+        layer._mark()

@@ -33,7 +33,8 @@ def fuse_batchnorms(model: nn.Module, foldable: Callable[[nn.Module], bool]) -> 
 
 def _fuse_children(container: nn.Module, foldable: Callable[[nn.Module], bool]) -> None:
     previous: tuple[str, nn.Module] | None = None
-    for name, child in list(container.named_children()):
+    children = [(n, c) for n, c in container._modules.items() if c is not None]
+    for name, child in children:
         fusable = isinstance(child, _BatchNorm) and child.running_mean is not None
         if previous is not None and fusable and _outputs(previous[1]) == child.num_features:
             fused = _fused(previous[1], child)
@@ -44,7 +45,8 @@ def _fuse_children(container: nn.Module, foldable: Callable[[nn.Module], bool]) 
                 setattr(container, name, nn.Identity())
             previous = None
             continue
-        previous = (name, child) if foldable(child) else None
+        once = sum(other is child for _, other in children) == 1
+        previous = (name, child) if once and foldable(child) else None
 
 
 def _outputs(layer: nn.Module) -> int:

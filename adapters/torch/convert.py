@@ -28,6 +28,7 @@ from adapters.torch.recurrent import (
     AnalogRNN,
     AnalogRNNCell,
 )
+from adapters.torch.state import COMPILED
 from adapters.torch.transposed import (
     AnalogConvTranspose1d,
     AnalogConvTranspose2d,
@@ -67,7 +68,7 @@ FOLDABLE = (
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
      "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads",
-     "_reach", "_versions", "parts"}
+     "_reach", "_versions", "parts", "forward", "_last", "_in_step_so_far", COMPILED}
 )  # fmt: skip
 
 
@@ -88,6 +89,8 @@ def reason_to_stay(layer: nn.Module) -> str:
     base = base_of(layer)
     if base is None:
         return "no analog counterpart"
+    if "forward" in layer.__dict__:
+        return "its forward was replaced"
     if type(layer).forward is not base.forward:
         return f"{type(layer).__name__} computes something else than {base.__name__}"
     if type(layer).__name__ == "NonDynamicallyQuantizableLinear":
@@ -211,7 +214,8 @@ def _convert(layer: nn.Module, tree: Any, rows: int, name: str, options: dict) -
     made = analog_class(base)
     analog = made.__new__(made)
     nn.Module.__init__(analog)
-    analog.__dict__.update({k: copy.copy(v) for k, v in layer.__dict__.items()})
+    kept = {k: copy.copy(v) for k, v in layer.__dict__.items() if k != COMPILED}
+    analog.__dict__.update(kept)
     try:
         analog._wire(tree, rows, name, **options)
     except Exception as error:

@@ -179,6 +179,14 @@ class AnalogLayer(LayerState, nn.Module):
             super().__setattr__(name, before)
             raise
 
+    def _apply(self, fn: Any, recurse: bool = True) -> AnalogLayer:
+        super()._apply(fn, recurse)
+        self._forget()
+        return self
+
+    def _forget(self) -> None:
+        """Read the arrays anew: dtype or place of the parameters changed."""
+
     # -- a call ------------------------------------------------------------------------------
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -34,7 +34,7 @@ class MatrixLayer(AnalogLayer):
     @property
     def analog_bias(self) -> bool:
         """True where the arrays hold the bias."""
-        return self.bias is not None and self._bias_rows > 0
+        return self._bias_rows > 0 and self.bias is not None
 
     # -- programming -------------------------------------------------------------------------
 
@@ -63,6 +63,8 @@ class MatrixLayer(AnalogLayer):
 
     def _blocks(self, matrix: Any) -> list[Any]:
         """The rows of each group."""
+        if self.groups == 1:
+            return [matrix]
         rows = len(matrix) // self.groups
         return [matrix[g * rows : (g + 1) * rows] for g in range(self.groups)]
 
@@ -73,11 +75,14 @@ class MatrixLayer(AnalogLayer):
         for group, block in enumerate(blocks):
             name = self.path if self.groups == 1 else f"{self.path}/{group}"
             stream = stream_of(f"{name}#{self.chip}" if self.chip else name)
-            core = AnalogCore(
-                block, self._params, empty_matrix=True, stream=stream, entropy=entropy,
-                numbering=numbering,
-            )  # fmt: skip
-            core.set_matrix(block, draw=self._draw)
+            try:
+                core = AnalogCore(
+                    block, self._params, empty_matrix=True, stream=stream, entropy=entropy,
+                    numbering=numbering,
+                )  # fmt: skip
+                core.set_matrix(block, draw=self._draw)
+            except InputError as error:
+                raise InputError(f"layer {self.path!r}: {error}") from None
             built.append(core)
         self.arrays, self.chip = built, self.chip + 1
         self._mark()
@@ -88,12 +93,12 @@ class MatrixLayer(AnalogLayer):
 
         Raises InputError naming the layer for weights that are not finite.
         """
-        blocks = self._blocks(self._target())
-        if any(core.shape != block.shape for core, block in zip(self.arrays, blocks, strict=True)):
+        pairs = list(zip(self.arrays, self._blocks(self._target()), strict=True))
+        if any(core.shape != block.shape for core, block in pairs):
             self.reinitialize()
             return
         try:
-            for core, block in zip(self.arrays, blocks, strict=True):
+            for core, block in pairs:
                 core.set_matrix(block, draw=self._draw)
         except InputError as error:
             raise InputError(f"layer {self.path!r}: {error}") from None
@@ -120,7 +125,7 @@ class MatrixLayer(AnalogLayer):
         matrix = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
         weight, bias = self._split(matrix, rows)
         if bias is None and self.bias is not None:
-            bias = self.bias.detach()
+            bias = self.bias.detach().clone()
         return weight, bias
 
     def physical_parameters(self) -> dict[str, torch.Tensor]:
@@ -129,9 +134,14 @@ class MatrixLayer(AnalogLayer):
         return {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
 
     def _split(self, matrix: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        shape = tuple(self._array_weight(self.weight.detach()).shape)
-        weight, bias = split_matrix(matrix, shape, rows)
+        shape = self._array_weight(self.weight.detach()).shape
+        if rows == 0:
+            return self._layer_weight(matrix.reshape(shape)), None
+        weight, bias = split_matrix(matrix, tuple(shape), rows)
         return self._layer_weight(weight), bias
+
+    def _forget(self) -> None:
+        self.__dict__.update(_held=None)
 
     def _keep_up(self) -> None:
         """Forget what followed from cells that were changed behind the layer's back."""
@@ -153,14 +163,19 @@ class MatrixLayer(AnalogLayer):
         self._keep_up()
         if self._held is None:
             # Kept for later backward passes, so they must not be tensors of inference mode.
-            with torch.inference_mode(False):
-                matrices = [to_tensor(core.get_effective_matrix()) for core in self.arrays]
-                matrix = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
-                rows = self._bias_rows if self.analog_bias else 0
-                parts = self._split(matrix, rows)
-                held = (None if part is None else part.to(self.weight.dtype) for part in parts)
-                self.__dict__["_held"] = tuple(held)
+            if torch.is_inference_mode_enabled():
+                with torch.inference_mode(False):
+                    self.__dict__["_held"] = self._effective_parameters()
+            else:
+                self.__dict__["_held"] = self._effective_parameters()
         return self._held
+
+    def _effective_parameters(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        matrices = [to_tensor(core.get_effective_matrix()) for core in self.arrays]
+        matrix = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
+        weight, bias = self._split(matrix, self._bias_rows if self.analog_bias else 0)
+        dtype = self.weight.dtype
+        return weight.to(dtype), None if bias is None else bias.to(dtype)
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -171,7 +186,7 @@ class MatrixLayer(AnalogLayer):
         """The product with the arrays, in the dtype of ``x``; gradients go to the parameters."""
         dtype = x.dtype
         if not x.is_floating_point():
-            raise RuntimeError(f"{type(self).__name__}: input of {dtype}; needed are real floats")
+            raise RuntimeError(f"layer {self.path!r}: input of {dtype}; needed are real floats")
         if dtype in (torch.float16, torch.bfloat16):
             x = x.float()
         if torch.is_autocast_enabled(x.device.type):
@@ -185,7 +200,7 @@ class MatrixLayer(AnalogLayer):
     def _product(self, x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
         warn_of_own_chips()
         if x.dtype != weight.dtype or not self._is_linear_for(x, weight, bias):
-            with CallNumbers(self, x):
+            with CallNumbers(self.__dict__.get("_origin", self), x):
                 return _ArrayProduct.apply(x, weight, bias, self)
         # Nothing but a product is left of the signal path, so torch can take it as it would
         # without arrays, with what they hold in place of the parameters.
@@ -212,7 +227,7 @@ class MatrixLayer(AnalogLayer):
             return False
         low, high = torch.aminmax(x.detach())
         # False for NaN and infinity too: the arrays name their place.
-        return max(-float(low), float(high)) < reach
+        return -reach < low.item() and high.item() < reach
 
     def _digital(
         self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
@@ -242,15 +257,21 @@ class MatrixLayer(AnalogLayer):
         limits = core.params.core.mapping.inputs.mvm
         if grad_x is not None and limits.percentile is None and core.params.xbar.dac.mvm.bits > 0:
             grad_x = grad_x * ((x >= limits.min) & (x <= limits.max))
-        if core.weight_clipping:
+        if any(held.weight_clipping for held in self.arrays):
             if grad_weight is not None:
                 grad_weight = grad_weight * self._in_range(self.weight.detach())
             if grad_bias is not None and self.analog_bias:
                 grad_bias = grad_bias * self._in_range(self.bias.detach() / self._bias_rows)
         return grad_x, grad_weight, grad_bias
 
+    def _by_group(self, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        # Torch keeps the groups one after the other on the first axis, turned kernels too.
+        return values.chunk(len(self.arrays))
+
     def _in_range(self, weights: torch.Tensor) -> torch.Tensor:
-        return (weights >= self.core.min) & (weights <= self.core.max)
+        """Where weights or biases, outputs first or last, are in the range of their arrays."""
+        parts = self._by_group(weights)
+        return torch.cat([(p >= c.min) & (p <= c.max) for p, c in zip(parts, self.arrays)])
 
 
 class _ArrayProduct(torch.autograd.Function):

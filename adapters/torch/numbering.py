@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import inspect
 import threading
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from adapters.torch.processes import process_rank
+from simulator import OhmCoreWarning
 
 # Engine and Philox leave 48 bits for the number of a vector.
 VECTOR_BITS, RANK_BITS = 38, 10
@@ -36,6 +38,7 @@ class Remembered:
     sequence: int
     segment: Any
     numbers: list[int]
+    thread: Any = field(default_factory=lambda: _this_thread())
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,10 @@ class Repetition:
         ``after`` is the index of the call that this step repeated last; -1 for none.
         """
         if self.reentrant:
-            found = [call for call in calls if call.sequence > self.node]
+            # Nodes are counted in every thread; on a GPU, backward runs in another than forward.
+            here = _this_thread()
+            own = [call for call in calls if call.thread is here] or calls
+            found = [call for call in own if call.sequence > self.node]
         elif self.checkpoint.repeats:
             found = [call for call in calls if call.segment is self.checkpoint.segment]
         elif self.checkpoint.named:
@@ -124,6 +130,7 @@ class Journal:
         self._order: deque[int] = deque()
         self._count = 0
         self._task, self._last = -1, -1
+        self.forgot = False
         self._reached: dict[Any, int] = {}
 
     def add(self, key: int, sequence: int, segment: Any, numbers: list[int]) -> None:
@@ -133,7 +140,7 @@ class Journal:
         self._order.append(key)
         self._count += 1
         if len(self._order) > MEMORY:
-            oldest = self._order.popleft()
+            self.forgot, oldest = True, self._order.popleft()
             self._calls[oldest].pop(0)
             if not self._calls[oldest]:
                 del self._calls[oldest]
@@ -210,6 +217,13 @@ class CallNumbers:
             journal = _JOURNALS.setdefault(self._layer, Journal())
             if task != -1:
                 repeated = list(journal.numbers(key, _repetition(task, checkpoint)))
+                if not repeated and journal.forgot:
+                    warnings.warn(
+                        f"layer {self._layer.path!r}: more than {MEMORY} calls between a forward "
+                        "and its repetition by a checkpoint; the first of them get other noise",
+                        OhmCoreWarning,
+                        stacklevel=2,
+                    )
             if remembers:
                 journal.add(key, self._sequence, checkpoint.segment, self._taken)
         return repeated
@@ -219,6 +233,13 @@ def numbering(count_on: Callable[[], int]) -> int:
     """The first number of the vectors of a call, for cores: see ``AnalogCore``."""
     call = getattr(_THREAD, "call", None)
     return _own_range() + count_on() if call is None else call.next(count_on)
+
+
+def _this_thread() -> object:
+    """What stands for this thread; numbers of threads are given out again."""
+    if not hasattr(_THREAD, "token"):
+        _THREAD.token = object()
+    return _THREAD.token
 
 
 def _own_range() -> int:

@@ -10,7 +10,6 @@ from torch import nn
 
 from adapters.torch.layer import AnalogLayer
 from adapters.torch.linear import AnalogLinear
-from adapters.torch.state import EXTRA_STATE
 from simulator import AnalogCore, InputError
 
 
@@ -105,17 +104,14 @@ class CompositeLayer(AnalogLayer):
             part.synchronize()
         self._mark()
 
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *rest)
-        # Parameters of a digital model: the arrays follow them.
-        given = any(prefix + name in state_dict for name in self._followed())
-        if given and prefix + EXTRA_STATE not in state_dict:
-            self.synchronize()
-
     def _mark(self) -> None:
         super()._mark()
         for part in self.parts.values():
             part._mark()
+
+    def _forget(self) -> None:
+        for part in self.parts.values():
+            part._forget()
 
     def form_matrix(self) -> dict[str, torch.Tensor]:
         """The target matrix of every part, (outputs, inputs + bias rows)."""

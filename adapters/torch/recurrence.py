@@ -195,7 +195,7 @@ class AnalogRecurrent(CompositeLayer):
     def _core_weights(self) -> dict[str, torch.Tensor | None]:
         """All parameters, with the errors of the cells where the arrays hold them."""
         parameters = ((name, getattr(self, name)) for name in self._names)
-        digital = {name: None if p is None else p.detach() for name, p in parameters}
+        digital = {name: None if p is None else p.detach().clone() for name, p in parameters}
         return {**digital, **self.physical_parameters()}
 
     # -- bias rows ---------------------------------------------------------------------------
@@ -287,14 +287,14 @@ class AnalogRecurrent(CompositeLayer):
         if not all(math.isfinite(m) for m in largest):
             # The arrays name the place.
             return False
-        driven = max(*largest[:2], self._ceiling())
+        driven = max(largest[0], self._ceiling(largest[1]))
         return (driven < reach or reach == math.inf) and self._is_apart()
 
-    def _ceiling(self) -> float:
-        """A bound of what drives the lines beside the input and the first hidden state."""
+    def _ceiling(self, first: float) -> float:
+        """A bound of hidden states, dropped out or not, that begin with magnitudes of ``first``."""
         if self._mode == "RNN_RELU":
             return math.inf
-        top = 1.0
+        top = max(1.0, first)
         if self._is_projected:
             held = (self.parts[d.projection]._held_parameters[0] for d in self._directions)
             top = max(top, *(float(matrix.abs().sum(1).max()) for matrix in held))

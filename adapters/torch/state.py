@@ -13,6 +13,8 @@ from simulator import InputError
 
 EXTRA_STATE = "_extra_state"
 STATE_VERSION = 1
+# Torch's compiled call of a module; it calls the very module that was compiled.
+COMPILED = "_compiled_call_impl"
 
 
 class LayerState:
@@ -62,7 +64,9 @@ class LayerState:
     def __getstate__(self) -> dict[str, Any]:
         # Addresses do not travel: the copy is as much in step with its arrays as the original.
         in_step = self._stamp() == self._programmed_from
-        return {**self.__dict__, "_programmed_from": in_step}
+        state = {**self.__dict__, "_programmed_from": in_step}
+        state.pop(COMPILED, None)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -72,21 +76,23 @@ class LayerState:
         self, state_dict: Any, prefix: str, metadata: Any, strict: bool,
         missing: list[str], unexpected: list[str], errors: list[str],
     ) -> None:  # fmt: skip
-        before = [(p, p.detach().clone()) for p in self._parameters.values() if p is not None]
+        before = dict(self._parameters)
+        values = {name: p.detach().clone() for name, p in before.items() if p is not None}
         try:
             super()._load_from_state_dict(
                 state_dict, prefix, metadata, strict, missing, unexpected, errors
             )
+            if prefix + EXTRA_STATE not in state_dict:
+                # Weights of a digital model: the arrays follow them.
+                missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
+                if any(prefix + name in state_dict for name in self._followed()):
+                    self.synchronize()
         except Exception:
+            self._parameters.update(before)
             with torch.no_grad():
-                for parameter, values in before:
-                    parameter.copy_(values)
+                for name, kept in values.items():
+                    before[name].copy_(kept)
             raise
-        if prefix + EXTRA_STATE not in state_dict:
-            # Weights of a digital model: the arrays follow them.
-            missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
-            if prefix + "weight" in state_dict or prefix + "bias" in state_dict:
-                self.synchronize()
 
 
 def share_chips(model: nn.Module) -> None:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from adapters.torch.conv import AnalogConv, shows_rounding
 from adapters.torch.windows import WindowProduct
 
+READ = ("_held", "_reach", "_versions")
 TRANSPOSED = {
     1: functional.conv_transpose1d,
     2: functional.conv_transpose2d,
@@ -62,8 +63,11 @@ class _AnalogConvTranspose(AnalogConv):
         )  # fmt: skip
         # The same arrays; backward needs to know of the size too, whatever was called meanwhile.
         layer = copy.copy(self)
-        layer.output_padding = tuple(padding)
-        return layer._run(x, self.weight, self.bias)
+        layer.__dict__.update(output_padding=tuple(padding), _origin=self)
+        y = layer._run(x, self.weight, self.bias)
+        # What it read of the arrays serves the next call too.
+        self.__dict__.update({name: layer.__dict__[name] for name in READ})
+        return y
 
     def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
         return TRANSPOSED[len(self.kernel_size)](

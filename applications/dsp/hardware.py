@@ -169,7 +169,9 @@ def in_words(params: CrossSimParameters) -> str:
     style = f"{core.bit_sliced.style.name}, {core.bit_sliced.num_slices} slices" if sliced else (
         core.style.name
     )  # fmt: skip
-    size = f"{core.rows_max} x {core.cols_max}" if core.rows_max else "one array per matrix"
+    size = "one array per matrix"
+    if core.rows_max:
+        size = f"arrays of at most {core.rows_max} x {core.cols_max}"
     parts = [
         f"{style} cells of {device.Rmin:g} to {device.Rmax:g} ohm",
         f"{_bits(core.weight_bits)} weights",

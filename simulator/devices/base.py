@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from simulator import registry
+from simulator.errors import ModelError
 
+# Methods of models written for CrossSim: here nobody would ask them.
+OLD_METHODS = ("programming_error", "read_noise", "drift_error", "nonlinear_current")
 SQRT_TWELVE = 3.4641016151377544
 
 
@@ -52,6 +55,11 @@ class Draw:
 
     normals: Callable[[], Any]
     uniforms: Callable[[], Any]
+    firsts: Callable[[], Any] | None = None
+
+    def first(self) -> Any:
+        """The normal of the first cell, for models that take a seed and no number for each."""
+        return self.normals() if self.firsts is None else self.firsts()
 
     def normal(self) -> Any:
         """Standard normals, in the shape of the cells."""
@@ -88,6 +96,14 @@ class Device:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        old = [name for name in OLD_METHODS if name in vars(cls)]
+        if old:
+            raise ModelError(
+                f"{cls.__name__}.{old[0]} is a method of models written for CrossSim; derive from "
+                "simulator.devices.idevice.EmptyDevice or from the names of "
+                "simulator.devices.generic_device and simulator.devices.custom.*, or write "
+                "programmed, read, drifted and current, in siemens"
+            )
         if not cls.__name__.startswith("_"):
             registry.register("device", cls)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -14,9 +15,9 @@ def compiled(function: Callable[..., Any]) -> Any:
     Operations stay in the order in which they are written; a division by zero gives what NumPy
     gives.
     """
-    options = {"nogil": True, "error_model": "numpy"}
+    compiler = partial(numba.njit, nogil=True, error_model="numpy")
     try:
-        return numba.njit(cache=True, **options)(function)
+        return compiler(cache=True)(function)
     except RuntimeError:
         # There is no folder to keep it in.
-        return numba.njit(**options)(function)
+        return compiler()(function)

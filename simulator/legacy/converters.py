@@ -1,13 +1,14 @@
 """ADC models in the form of CrossSim: one object for each array, with limits of its own.
 
 Defining a subclass of ``IADC`` registers a model of its name. Its objects are made once for a core,
-one for each tile, slice and side; what they draw from NumPy's global generator then is seeded by
-the fabrication stream of the core.
+one for each tile, slice and side; what they draw from NumPy's global generator, then and in
+conversions, is seeded by the fabrication stream of the core and the number of the conversion.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -86,7 +87,7 @@ class _OldADC(ADC, abstract=True):
             with numbers_of(normals[place]):
                 arguments = (*self.nodes, place[2])
                 made[place] = self.old(*arguments)
-        return made, normals
+        return made, normals, itertools.count(1)
 
     def convert(
         self,
@@ -98,7 +99,8 @@ class _OldADC(ADC, abstract=True):
         made: Any = None,
     ) -> Any:
         """Array by array, phase by phase; each sees its currents as (outputs, vectors)."""
-        objects, normals = made
+        objects, normals, numbers = made
+        number = next(numbers)
         out = np.empty_like(amps)
         low, high = (np.broadcast_to(limit, amps.shape) for limit in (low, high))
         for place, converter in objects.items():
@@ -108,14 +110,16 @@ class _OldADC(ADC, abstract=True):
                 converter._limits = limits
                 with numbers_of(normals[place]):
                     converter.set_limits(np.zeros((amps.shape[5], 1)))
-            for phase in range(len(amps)):
-                currents = amps[(phase, *place)]
-                columns = np.array(currents).reshape(len(currents), -1)
-                converted = np.asarray(converter.convert(columns))
-                out[(phase, *place)] = require_shape(self, converted, columns.shape).reshape(
-                    currents.shape
-                )
+            with numbers_of(normals[place] + number):
+                for phase in range(len(amps)):
+                    at = (phase, *place)
+                    out[at] = self._converted(converter, amps[at])
         return out
+
+    def _converted(self, converter: IADC, amps: Any) -> Any:
+        columns = np.array(amps).reshape(len(amps), -1)
+        converted = np.asarray(converter.convert(columns))
+        return require_shape(self, converted, columns.shape).reshape(amps.shape)
 
 
 def _adapter(old: type[IADC]) -> type[ADC]:

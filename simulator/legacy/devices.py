@@ -3,13 +3,14 @@
 Defining a subclass of ``EmptyDevice`` registers a model of its name. What the subclass draws from
 NumPy's global generator is seeded by the random stream of the core and the generator is put back,
 so such a model is as repeatable as any other. Read noise that turns out to be a mean and a spread
-is drawn per output, as that of other models.
+is drawn per output, as that of other models. Any other model is an object for each array that lives
+as long as the core: what it keeps in its attributes from one call to the next stays with its array.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
@@ -19,8 +20,8 @@ import numpy as np
 from simulator import registry
 from simulator.devices import Cell, Device, Draw
 from simulator.errors import ModelError
-from simulator.legacy.moments import law_of, moments
-from simulator.legacy.numbers import numbers_of
+from simulator.legacy.moments import Law, array_by_array, law_of, moments
+from simulator.legacy.numbers import GENERATOR, numbers_of
 from simulator.schema import parameter
 
 # Where Gmin is zero.
@@ -110,33 +111,60 @@ class _OldDevice(Device):
     # In CrossSim, drift takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = True
     drift_has_one_seed: ClassVar[bool] = True
-    # Distribution of a read that is a mean and a spread; None for any other.
-    read_law: ClassVar[str | None] = None
+    # Law of a read that is a mean and a spread; None for any other.
+    read_law: ClassVar[Law | None] = None
 
     magnitude: float = parameter(0.0, low=0, doc="size of the effect, as the model takes it")
     nodes: Any = field(default=None, compare=False, repr=False)
     # The last cells whose moments were asked for, and these: both directions ask for the same.
     known: list[Any] = field(default_factory=list, compare=False, repr=False)
+    # Old models by the place and the shape of their array.
+    kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self).__name__, self.magnitude, self.nodes, self.read_law)
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        del values["known"], values["kept"]
+        with GENERATOR:
+            states = {key: dict(vars(model)) for key, model in self.kept.items()}
+        return _restored, (type(self).__name__, values, self.read_law, states)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Device:
+        with GENERATOR:
+            return dataclasses.replace(self, known=[], kept=copy.deepcopy(self.kept, memo))
 
     def bound(self, device_node: Any, node: Any) -> Device:
         """The model with the nodes of its parameter tree, and with moments where it has any."""
         kind: Any = type(self)
-        bound = dataclasses.replace(self, nodes=(device_node, node), known=[])
+        bound = dataclasses.replace(self, nodes=(device_node, node), known=[], kept={})
         if node is not device_node.read_noise or not kind.models("read"):
             return bound
-        low, time = device_node.Gmin_norm, device_node.time
-        law = law_of(lambda values: bound._made(time).read_noise(values), low)
+        low, clip = device_node.Gmin_norm, device_node.clip_conductance
+        law = law_of(bound._read_once, low, (low, 1.0) if clip else (0.0, None))
         if law is None:
             return bound
-        return _with_moments(kind, law)(self.magnitude, bound.nodes)
+        return dataclasses.replace(_with_moments(kind, law)(), **vars(bound))
 
-    def _model(self, cell: Cell) -> Any:
+    def _read_once(self, values: Any) -> Any:
+        """A read by an object of its own. Raises ModelError for one that remembers it."""
+        model = self._made(self.nodes[0].time)
+        before = copy.deepcopy(_attributes(model))
+        result = model.read_noise(values)
+        if not _equal(before, _attributes(model)):
+            raise ModelError(f"{type(self).__name__}.read_noise changes its object")
+        return result
+
+    def _model(self, cell: Cell, *key: Any) -> Any:
+        """The object of an array, at the time of the cell; made when first asked for."""
         if self.nodes is None:
             raise ModelError(f"{type(self).__name__} needs the parameter tree of a core")
-        return self._made(cell.time)
+        if key not in self.kept:
+            self.kept[key] = self._made(cell.time)
+        model = self.kept[key]
+        if getattr(model, "time", None) != cell.time:
+            model.time = cell.time
+            if "device_params" in vars(model):
+                model.device_params.time = cell.time
+        return model
 
     def _made(self, time: float) -> Any:
         device_node, node = self.nodes
@@ -144,31 +172,53 @@ class _OldDevice(Device):
         device_node.time = time
         return self.old(device_node, node)
 
-    def _apply(self, effect: Callable[..., Any], siemens: Any, cell: Cell, *args: Any) -> Any:
-        # The method may write into its argument.
-        result = effect(np.array(siemens / cell.Gmax), *args)
-        return np.asarray(result, dtype=np.float64) * cell.Gmax
+    def _apply(self, effect: str, siemens: Any, cell: Cell, *args: Any) -> Any:
+        def one(place: Any, values: Any) -> Any:
+            return getattr(self._model(cell, place, values.shape), effect)(values, *args)
+
+        return array_by_array(one, siemens / cell.Gmax, self) * cell.Gmax
+
+
+def _attributes(model: Any) -> dict[str, Any]:
+    """What an object keeps, but for the parameters that it was given."""
+    given = ("device_params", "weight_error_params")
+    return {name: value for name, value in vars(model).items() if name not in given}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two attributes are the same; what cannot be compared is not."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    try:
+        return type(a) is type(b) and bool(np.all(a == b))
+    except (TypeError, ValueError):
+        return False
 
 
 def _programmed(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with numbers_of(draw.normal()):
-        return self._apply(self._model(cell).programming_error, siemens, cell)
+    with numbers_of(draw.first()):
+        return self._apply("programming_error", siemens, cell)
 
 
 def _read(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with numbers_of(draw.normal()):
-        return self._apply(self._model(cell).read_noise, siemens, cell)
+    with numbers_of(draw.first()):
+        return self._apply("read_noise", siemens, cell)
 
 
 def _read_moments(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
     """Mean and standard deviation of a read, in siemens."""
-    if not self.known or self.known[1] != cell or not np.array_equal(self.known[0], siemens):
-        found = moments(
-            lambda values: self._model(cell).read_noise(values),
-            siemens / cell.Gmax, type(self).distribution, type(self).__name__,
-        )  # fmt: skip
-        self.known[:] = np.array(siemens), cell, *(values * cell.Gmax for values in found)
-    return self.known[2:]
+    known = tuple(self.known)
+    if not known or known[1] != cell or not np.array_equal(known[0], siemens):
+        assert self.read_law is not None
+        high = None if cell.high is None else cell.high / cell.Gmax
+        with GENERATOR:
+            found = moments(
+                self._model(cell).read_noise, siemens / cell.Gmax, self.read_law,
+                (cell.low / cell.Gmax, high), self,
+            )  # fmt: skip
+        known = np.array(siemens), cell, *(values * cell.Gmax for values in found)
+        self.known[:] = known
+    return known[2:]
 
 
 def _read_mean(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
@@ -181,14 +231,13 @@ def _read_sigma(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
 
 def _drifted(self: _OldDevice, siemens: Any, normal: Any, cell: Cell) -> Any:
     with numbers_of(normal):
-        model = self._model(cell)
         programming = self.nodes[0].programming_error
         if cell.time == 0 and programming.model != "IdealDevice":
             # Drift is asked only later; now it is the turn of the programming error.
             if not programming.enable or programming.model != type(self).__name__:
                 return siemens
-            return self._apply(model.programming_error, siemens, cell)
-        return self._apply(model.drift_error, siemens, cell, cell.time)
+            return self._apply("programming_error", siemens, cell)
+        return self._apply("drift_error", siemens, cell, cell.time)
 
 
 def _current(self: _OldDevice, siemens: Any, volts: Any, cell: Cell) -> Any:
@@ -221,17 +270,18 @@ def _adapter(old: type[EmptyDevice]) -> type[Device]:
         if getattr(old, name) is not getattr(EmptyDevice, name):
             namespace.update(methods)
     # Not registered by its base class: the underscore keeps it from that.
-    adapter = type(f"_{old.__name__}", (_OldDevice,), namespace)
+    adapter: type[Device] = type(f"_{old.__name__}", (_OldDevice,), namespace)
     adapter.__name__ = old.__name__
     return adapter
 
 
 @cache
-def _with_moments(adapter: type[Device], law: str) -> Any:
+def _with_moments(adapter: type[Device], law: Law) -> Any:
     """The same model, read by its mean and spread."""
     namespace: dict[str, Any] = {
-        "read": Device.read, "read_mean": _read_mean, "read_sigma": _read_sigma,
-        "distribution": law, "read_law": law,
+        "read_mean": _read_mean, "read_sigma": _read_sigma,
+        "has_moments": classmethod(lambda cls, effect: effect == "read"),
+        "distribution": law.distribution, "read_law": law,
         "__module__": adapter.__module__, "__doc__": adapter.__doc__,
     }  # fmt: skip
     variant = type(f"_{adapter.__name__}", (adapter,), namespace)
@@ -239,7 +289,11 @@ def _with_moments(adapter: type[Device], law: str) -> Any:
     return variant
 
 
-def _restored(name: str, magnitude: float, nodes: Any, law: str | None) -> Device:
+def _restored(name: str, values: dict[str, Any], law: Law | None, states: Any) -> Device:
     """A copy, of the class that goes by the name now."""
     cls: Any = registry.resolve("device", name)
-    return (cls if law is None else _with_moments(cls, law))(magnitude, nodes)
+    device: Any = (cls if law is None else _with_moments(cls, law))(**values)
+    for key, state in states.items():
+        model = device.kept[key] = cls.old.__new__(cls.old)
+        vars(model).update(state)
+    return device

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.devices import (
+from simulator.legacy.devices import EmptyDevice
+from simulator.legacy.shipped import (
     NormalIndependentDevice,
     NormalInverseProportionalDevice,
     NormalProportionalDevice,
@@ -19,7 +20,6 @@ from simulator.devices import (
     UniformInverseProportionalDevice,
     UniformProportionalDevice,
 )
-from simulator.legacy.devices import EmptyDevice
 
 __all__ = [
     "GenericDevice",

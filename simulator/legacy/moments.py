@@ -2,59 +2,78 @@
 
 NumPy's global generator is seeded around the function, so what it will draw is known beforehand.
 Where its results are ``mean + spread * draw`` cell by cell for several seeds, both follow exactly;
-read noise then needs no draw for every cell of every read.
+read noise then needs no draw for every cell of every read. A result at a limit of the cell, beyond
+which the engine lets none, only tells that the line lies beyond.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.errors import warn_once
+from simulator.errors import require_shape, warn_once
 from simulator.legacy.numbers import numbers_of
 
 Effect = Callable[[Any], Any]
+# Lowest and highest conductance of a cell in units of Gmax; None without a bound.
+Limits = tuple[float, float | None]
 
-# Two for mean and spread, one to see whether that is all.
-SEEDS = (1.5, 2.5, 3.5)
+# Two draws for mean and spread, one to see whether that is all; more while results are at a limit.
+LEAST, MOST = 3, 64
+# A cell that was at its limit so often is there for good.
+ALWAYS = 24
+# Sum of squares of draws about their mean, from which a slope is known well enough.
+LEVER = 1e-6
 SAMPLES = 64
 # Between rounding to single precision and a law that is another one.
 TOLERANCE = 1e-6
-PROBES = (1, 1, 64, 64)
+PROBES = (1, 2, 64, 64)
 LARGEST_PROBE = 1.5
-LAWS: dict[str, Callable[[tuple[int, ...]], Any]] = {
+DRAWS: dict[str, Callable[[tuple[int, ...]], Any]] = {
     "normal": lambda shape: np.random.standard_normal(shape),  # noqa: NPY002
     "uniform": lambda shape: (np.random.random_sample(shape) - 0.5) * np.sqrt(12),  # noqa: NPY002
 }
 
 
-def law_of(effect: Effect, low: float) -> str | None:
-    """The distribution of ``effect`` between ``low`` and beyond full scale; None for no such law.
+class Law(NamedTuple):
+    """A distribution, and whether results stop at the limits of the cell."""
 
-    A law that clips, mixes draws or couples cells is none; nor is one that fails here, which it
-    will again, with its error, where it is used.
+    distribution: str
+    clips: bool
+
+
+def law_of(effect: Effect, low: float, limits: Limits) -> Law | None:
+    """The law of ``effect`` between ``low`` and beyond full scale; None for no such law.
+
+    A law that clips elsewhere than at ``limits``, mixes draws or couples cells is none; nor is one
+    that fails here, which it will again, with its error, where it is used.
     """
-    values = np.linspace(low, LARGEST_PROBE, np.prod(PROBES)).reshape(PROBES)
+    values = np.linspace(0.0, LARGEST_PROBE, np.prod(PROBES)).reshape(PROBES)
     # Off and on cells are the ends of what most arrays hold.
     values[..., 0], values[..., 1] = low, 1.0
     with contextlib.suppress(Exception):
-        for law in LAWS:
-            if _fit(effect, values, law)[2].all():
-                return law
+        for clips in (False, True):
+            for distribution in DRAWS:
+                law = Law(distribution, clips)
+                # Far beyond a limit nearly all results are at it, and no line shows.
+                probes = np.clip(values, *limits) if clips else values
+                if _fit(effect, probes, law, limits)[2].all():
+                    return law
     return None
 
 
-def moments(effect: Effect, values: Any, law: str, name: str) -> tuple[Any, Any]:
-    """Mean and standard deviation of ``effect`` for every cell of ``values``.
+def moments(effect: Effect, values: Any, law: Law, limits: Limits, model: Any) -> tuple[Any, Any]:
+    """Mean and standard deviation of ``effect``, before ``limits``, for every cell of ``values``.
 
-    Cells that do not follow the law get estimates, and a warning naming the model says so.
+    Cells that do not follow the law get estimates, and a warning naming ``model`` says so.
     """
-    mean, spread, fits = _fit(effect, values, law)
+    mean, spread, fits = _fit(effect, values, law, limits)
     if fits.all():
         return mean, spread
+    name = type(model).__name__
     warn_once(
         ("sampled moments", name),
         f"{name}.read_noise follows no simple law for some of the cells; their mean and spread "
@@ -63,7 +82,8 @@ def moments(effect: Effect, values: Any, law: str, name: str) -> tuple[Any, Any]
     )
     total, squares = np.zeros(values.shape), np.zeros(values.shape)
     for seed in range(SAMPLES):
-        shift = _result(effect, values, seed + 0.25) - values
+        with numbers_of(seed + 0.25):
+            shift = array_by_array(lambda _, array: effect(array), values, model) - values
         total += shift
         squares += shift**2
     shift = total / SAMPLES
@@ -71,28 +91,93 @@ def moments(effect: Effect, values: Any, law: str, name: str) -> tuple[Any, Any]
     return np.where(fits, mean, values + shift), np.where(fits, spread, estimate)
 
 
-def _result(effect: Effect, values: Any, seed: float) -> Any:
+def array_by_array(effect: Callable[[Any, Any], Any], values: Any, model: Any) -> Any:
+    """What ``effect(place, array)`` makes of each array (rows, columns); a copy, in doubles.
+
+    A model sees one array at a time, as in CrossSim, and may write into its argument. Raises
+    ModelError, naming ``model``, for results of another shape.
+    """
+    out = np.array(values, dtype=np.float64)
+    for place in np.ndindex(values.shape[:-2]):
+        result = np.asarray(effect(place, np.array(values[place])))
+        out[place] = require_shape(model, result, values[place].shape)
+    return out
+
+
+def _fit(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[Any, Any, Any]:
+    """Mean, spread, and which cells follow the law."""
+    mean, spread = np.array(values, dtype=np.float64), np.zeros(values.shape)
+    fits = np.zeros(values.shape, dtype=bool)
+    for place in np.ndindex(values.shape[:-2]):
+        mean[place], spread[place], fits[place] = _fit_array(effect, values[place], law, limits)
+    return mean, spread, fits
+
+
+def _fit_array(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[Any, Any, Any]:
+    """The same for one array; draws until every cell has shown where its line is."""
+    mean, spread = np.array(values, dtype=np.float64).ravel(), np.zeros(values.size)
+    fits, pending = np.zeros(values.size, dtype=bool), np.arange(values.size)
+    draws: list[Any] = []
+    results: list[Any] = []
+    for count in range(1, MOST + 1):
+        draw, result = _drawn(effect, values, law, count + 0.5)
+        if result.shape != values.shape:
+            break
+        draws.append(draw.ravel()[pending])
+        results.append(result.ravel()[pending])
+        if count < LEAST:
+            continue
+        z, y = np.array(draws), np.array(results)
+        known, *line = _line(z, y, _at_limit(y, limits) if law.clips else None, limits)
+        for whole, part in zip((mean, spread, fits), line, strict=True):
+            whole[pending[known]] = part[known]
+        pending = pending[~known]
+        if not pending.size:
+            break
+        draws, results = list(z[:, ~known]), list(y[:, ~known])
+    shape = values.shape
+    return mean.reshape(shape), spread.reshape(shape), fits.reshape(shape)
+
+
+def _drawn(effect: Effect, values: Any, law: Law, seed: float) -> tuple[Any, Any]:
     with numbers_of(seed):
-        return np.array(effect(np.array(values)), dtype=np.float64)
+        draw = DRAWS[law.distribution](values.shape)
+    with numbers_of(seed):
+        result = np.asarray(effect(np.array(values)), dtype=np.float64)
+    return draw, result
 
 
-def _fit(effect: Effect, values: Any, law: str) -> tuple[Any, Any, Any]:
-    """Mean, spread, and which cells follow the law; a straight line through several draws."""
-    draws, results = [], []
-    for seed in SEEDS:
-        with numbers_of(seed):
-            draws.append(LAWS[law](values.shape))
-        results.append(_result(effect, values, seed))
-        if results[-1].shape != values.shape:
-            return values, values, np.zeros(values.shape, dtype=bool)
-    # About their means, in place: these are several arrays of the size of the core.
-    centre, level = sum(draws) / len(draws), sum(results) / len(results)
-    for z, y in zip(draws, results, strict=True):
-        z -= centre
-        y -= level
-    slope = sum(z * y for z, y in zip(draws, results, strict=True)) / sum(z * z for z in draws)
-    mean, spread = level - slope * centre, np.abs(slope)
-    errors = np.zeros(values.shape)
-    for z, y in zip(draws, results, strict=True):
-        np.maximum(errors, np.abs(y - slope * z), out=errors)
-    return mean, spread, errors <= TOLERANCE * (np.abs(mean) + spread)
+def _at_limit(results: Any, limits: Limits) -> Any:
+    low, high = limits
+    stopped = np.abs(results - low) <= TOLERANCE * low
+    if high is not None:
+        stopped |= np.abs(results - high) <= TOLERANCE * high
+    return stopped
+
+
+def _line(z: Any, y: Any, stopped: Any, limits: Limits) -> tuple[Any, Any, Any, Any]:
+    """Straight lines through the results ``y`` of draws ``z``, both (draws, cells).
+
+    Those ``stopped`` at a limit only have to lie beyond it. Returns which cells are known, their
+    mean and spread, and which follow the law.
+    """
+    free = np.ones(y.shape, dtype=bool) if stopped is None else ~stopped
+    number = free.sum(axis=0)
+    share = free / np.maximum(number, 1)
+    centre, level = (share * z).sum(axis=0), (share * y).sum(axis=0)
+    off = np.where(free, z - centre, 0.0)
+    lever = (off * off).sum(axis=0)
+    slope = (off * (y - level)).sum(axis=0) / np.where(lever > 0, lever, 1.0)
+    always = number == 0
+    mean, spread = np.where(always, y[0], level - slope * centre), np.abs(slope)
+    near = TOLERANCE * (np.abs(mean) + spread)
+    expected = mean + slope * z
+    good = np.abs(y - expected) <= near
+    if stopped is None:
+        return np.ones(number.shape, dtype=bool), mean, spread, good.all(axis=0)
+    # As far as the line is known there.
+    near = near * (1 + np.abs(z - centre) / np.sqrt(np.maximum(lever, LEVER)))
+    is_high = y > limits[0] * (1 + TOLERANCE)
+    beyond = np.where(is_high, expected >= y - near, expected <= y + near)
+    known = np.where(always, len(y) >= ALWAYS, (number > 1) & (lever >= LEVER))
+    return known, mean, spread, (good | (stopped & beyond)).all(axis=0)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-# The global generator is one for all threads.
-GENERATOR = threading.Lock()
+# The global generator is one for all threads; a model may ask another one.
+GENERATOR = threading.RLock()
 
 
 @contextlib.contextmanager

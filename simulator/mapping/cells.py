@@ -33,7 +33,10 @@ class OneSidedPair:
 
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """The sign picks the cell, the magnitude its conductance."""
-        return xp.stack([xp.maximum(values, 0.0), xp.maximum(-values, 0.0)], axis=1)
+        cells = xp.empty((len(values), 2, *values.shape[1:]), dtype=values.dtype)
+        xp.maximum(values, 0.0, out=cells[:, 0])
+        xp.maximum(-values, 0.0, out=cells[:, 1])
+        return cells
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,8 @@ class WeightCode:
         """Weights from conductances (slices, sides, ...); ``unit`` broadcasts, None without one."""
         if unit is not None:
             return self._merged(conductances - unit, xp) + self.unit_offset
-        return self._merged(conductances, xp) - self.zero
+        weights = self._merged(conductances, xp)
+        return weights - self.zero if self.zero else weights
 
     def _merged(self, conductances: Any, xp: ModuleType) -> Any:
         """Sum over slices and sides. Pairs are subtracted first: equal cells give an exact zero."""
@@ -129,5 +130,7 @@ class WeightCode:
 
     def product_matrix(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
         """Normalised weights as a product sees them; arguments as in ``decode``."""
-        offset = 0.0 if unit is None else self.unit_offset
-        return (self.decode(conductances, unit, xp) - offset) * self.product_gain
+        weights = self.decode(conductances, unit, xp)
+        if unit is not None:
+            weights -= self.unit_offset
+        return weights if self.product_gain == 1.0 else weights * self.product_gain

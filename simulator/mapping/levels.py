@@ -19,15 +19,23 @@ class CellLevels:
 
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """Conductances G / Gmax, each on the nearest level."""
-        return self.nearest(self.lowest + (1.0 - self.lowest) * values, xp)
+        conductances = (1.0 - self.lowest) * values
+        conductances += self.lowest
+        return self.nearest(conductances, xp)
 
     def nearest(self, conductances: Any, xp: ModuleType) -> Any:
         """The level nearest to each conductance G / Gmax (halves to the even one)."""
         if self.cell_bits <= 0:
             return conductances
         steps, width = 2**self.cell_bits - 1, 1.0 - self.lowest
-        position = xp.rint((conductances - self.lowest) * (steps / width))
-        return self.lowest + width * (position / steps)
+        # In one buffer: new memory costs as much as the arithmetic.
+        level = conductances - self.lowest
+        level *= steps / width
+        xp.rint(level, out=level)
+        level /= steps
+        level *= width
+        level += self.lowest
+        return level
 
     def decode(self, conductances: Any) -> Any:
         """Cell values from conductances."""

@@ -23,7 +23,7 @@ def symmetric_limit(values: Any, percentile: float, xp: ModuleType) -> float:
         # The magnitude of the lowest integer of a type does not fit that type.
         values = values.astype(xp.float64)
     if percentile >= 1:
-        limit = percentile * float(xp.max(xp.abs(values)))
+        limit = percentile * float(xp.abs(values).max())
     else:
         ends = xp.percentile(values, xp.asarray([100 * percentile, 100 - 100 * percentile]))
         limit = float(xp.max(xp.abs(ends)))
@@ -47,7 +47,8 @@ class WeightScaling:
         """Weights as fractions of ``limit``, clipped to the range if ``clipping``; float64."""
         weights = xp.asarray(weights, dtype=xp.float64)
         if self.clipping:
-            weights = xp.clip(weights, self.low, self.high)
+            weights = xp.maximum(weights, self.low)
+            xp.minimum(weights, self.high, out=weights)
         return weights / self.limit
 
     def decode(self, fractions: Any) -> Any:

@@ -57,10 +57,10 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def without_obsolete(node: BaseParameters, state: dict[str, Any]) -> dict[str, Any]:
-    """The state of a pickled node without fields that have no meaning any more."""
+    """The state of a pickled node without fields that have no meaning any more, arrays finished."""
     obsolete = sorted(OBSOLETE.intersection(state).difference(node.names()))
     if not obsolete:
-        return state
+        return _plain(state)
     paths = [f"{type(node).__name__}.{name}" for name in obsolete]
     dropped = _dropped.get()
     if dropped is None:
@@ -71,7 +71,7 @@ def without_obsolete(node: BaseParameters, state: dict[str, Any]) -> dict[str, A
         )
     else:
         dropped.update(paths)
-    return {name: value for name, value in state.items() if name not in obsolete}
+    return _plain({name: value for name, value in state.items() if name not in obsolete})
 
 
 class _Reader(pickle.Unpickler):
@@ -148,6 +148,8 @@ def _empty_array(kind: Any, shape: Any, code: Any) -> np.ndarray:
 
 
 def _array_of_buffer(data: Any, kind: _NumberType, shape: Any, order: str) -> np.ndarray:
+    if not isinstance(data, bytes | bytearray | pickle.PickleBuffer):
+        raise FileFormatError("the pickle holds an array of something else than numbers")
     return np.frombuffer(bytes(data), kind.dtype).reshape(shape, order=order)  # type: ignore[call-overload]
 
 
@@ -159,13 +161,18 @@ def _latin_bytes(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _plain(values: Any) -> Any:
-    """``values`` with finished arrays instead of those in the making."""
-    if isinstance(values, list | tuple):
-        return type(values)(map(_plain, values))
-    if isinstance(values, dict):
-        return {key: _plain(value) for key, value in values.items()}
-    return np.array(values) if isinstance(values, _NumberArray) else values
+def _plain(values: Any, seen: dict[int, Any] | None = None) -> Any:
+    """``values`` with finished arrays instead of those in the making; what is shared stays so."""
+    seen = {} if seen is None else seen
+    if id(values) not in seen:
+        if isinstance(values, list | tuple):
+            found: Any = type(values)(_plain(value, seen) for value in values)
+        elif isinstance(values, dict):
+            found = {key: _plain(value, seen) for key, value in values.items()}
+        else:
+            found = np.array(values) if isinstance(values, _NumberArray) else values
+        seen[id(values)] = found
+    return seen[id(values)]
 
 
 _MAKERS: dict[tuple[str, str], Callable[..., Any]] = {
@@ -173,6 +180,8 @@ _MAKERS: dict[tuple[str, str], Callable[..., Any]] = {
     # A mark only: arrays begin as the class above.
     ("numpy", "ndarray"): _empty_array,
     ("_codecs", "encode"): _latin_bytes,
+    ("builtins", "complex"): complex,
+    ("__builtin__", "complex"): complex,
 }
 for _package in ("numpy.core", "numpy._core"):
     _MAKERS[f"{_package}.multiarray", "_reconstruct"] = _empty_array
