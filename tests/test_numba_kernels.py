@@ -138,7 +138,9 @@ def readings(draw):
 def test_results_are_the_references(case):
     """Bit for bit where sums have one order; else to the rounding of adding up that many codes."""
     amps, reading, totals, dtype = case
-    got, wanted = (kernels.read_codes(amps, reading, totals, dtype) for kernels in (FAST, PLAIN))
+    wanted = PLAIN.read_codes(amps, reading, totals, dtype)
+    # Results may take the place of the currents.
+    got = FAST.read_codes(amps.copy(order="K"), reading, totals, dtype)
     assert got.shape == wanted.shape
     assert got.dtype == wanted.dtype == dtype
     count = amps.size // wanted.size + 2

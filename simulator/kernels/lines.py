@@ -90,6 +90,12 @@ class Lines:
         return (*sizes, int(has_unit), *self.strides, *places)
 
 
+def in_memory_order(array: Any) -> Any:
+    """The elements of an array as they lie in memory, without a copy; None where there are gaps."""
+    ordered = array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
+    return ordered.reshape(-1) if ordered.flags.c_contiguous else None
+
+
 def _first_neighbour(amps: np.ndarray) -> int:
     """The first axis, among the rest, from which on vectors lie side by side in memory."""
     step = amps.itemsize

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernels.lines import IN_PART, OUT_PART, SIDE, SLICE, Lines
+from simulator.kernels.lines import IN_PART, OUT_PART, SIDE, SLICE, Lines, in_memory_order
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference import ReferenceKernels
 from simulator.kernels.threads import Team, common_team
@@ -88,6 +88,10 @@ class NumbaKernels(ReferenceKernels):
         """As the reference, in one pass over the currents."""
         if amps.size < SMALL or amps.dtype not in FLOATS:
             return super().read_codes(amps, reading, totals, dtype)
+        memory = in_memory_order(amps)
+        if memory is not None and _is_one_to_one(amps, reading, totals, dtype):
+            self._convert_in_place(memory, reading)
+            return amps[0, :, 0, 0, 0]
         from simulator.kernels import numba_reading
 
         lines = Lines.of(amps, reading.has_unit, totals)
@@ -123,6 +127,20 @@ class NumbaKernels(ReferenceKernels):
         tasks = parts * lines.batch * blocks
         self.team.share(work, tasks, amps.size // tasks)
         return out
+
+    def _convert_in_place(self, memory: Any, reading: Reading) -> None:
+        """Currents of one slice and one part, each to a result in its place."""
+        from simulator.kernels import numba_elements
+
+        kind = memory.dtype.type
+        low, high, per_step = (part[0, 0] for part in (reading.low, reading.high, reading.per_step))
+
+        def work(start: int, stop: int) -> None:
+            numba_elements.convert_in_place(
+                start, stop, memory, low, high, per_step, kind(reading.scale)
+            )
+
+        self.team.share(work, memory.size, 1)
 
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
         """As the reference, in one pass."""
@@ -205,6 +223,18 @@ class NumbaKernels(ReferenceKernels):
 def _are_numbers(*values: Any) -> bool:
     """True for numbers of Python, which take the type of the array they meet."""
     return all(type(value) in (int, float) for value in values)
+
+
+def _is_one_to_one(amps: Any, reading: Reading, totals: Any, dtype: Any) -> bool:
+    """Whether nothing is added up, so that results can take the place of the currents."""
+    phases, _, inputs, count, sides = amps.shape[:5]
+    fits = phases * inputs * count * sides == 1 and not reading.has_unit and totals is None
+    if not fits or not amps.flags.writeable or reading.gains is not None:
+        return False
+    slices = reading.slices
+    numbers = (slices.width, slices.full, slices.span, slices.back, reading.phase_unit)
+    factors = (*numbers, slices.weights[0], reading.weights[0])
+    return amps.dtype == dtype == reading.low.dtype and factors == (1.0,) * 7
 
 
 def _is_worth_it(values: Any) -> bool:

@@ -22,6 +22,16 @@ def quantize(start, stop, values, gain, low, high, per_step, out):
 
 
 @compiled
+def convert_in_place(start, stop, values, low, high, per_step, scale):
+    """Scaled nearest levels in the place of the elements [start, stop)."""
+    part = values[start:stop]
+    for j in range(part.size):
+        value = low if part[j] < low else part[j]
+        value = high if value > high else value
+        part[j] = (np.rint((value - low) * per_step) / per_step + low) * scale
+
+
+@compiled
 def digits(start, stop, values, largest, unit, digit_bits, out):
     """Digits of the elements [start, stop), as ``digits``: out (digits, elements).
 

@@ -71,6 +71,8 @@ class ReferenceKernels:
     def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
         """Convert currents and add up their codes: (output parts, outputs, *rest), in ``dtype``.
 
+        The currents may be overwritten.
+
         ``totals`` of the input voltages, of shape rest, are not used where ``reading`` takes off
         no offset.
         """
