@@ -76,7 +76,9 @@ def current_ranges(layer: AnalogLayer) -> np.ndarray:
         for stack in core.arrays.stacks
     ]
     lows, highs = (np.concatenate([pair[end] for pair in limits]) for end in (0, 1))
-    return np.stack([lows.min(axis=0), highs.max(axis=0)], axis=1)
+    ranges = np.stack([lows.min(axis=0), highs.max(axis=0)], axis=1)
+    # One range may stand for those of all slices.
+    return np.broadcast_to(ranges, (len(slice_weights(layer)), 2))
 
 
 def slice_weights(layer: AnalogLayer) -> np.ndarray:
