@@ -107,12 +107,10 @@ class NumbaKernels(ReferenceKernels):
         assert (len(reading.weights), len(slices.weights)) == (len(amps), amps.shape[SLICE])
         group = min(GROUP, lines.outputs)
         numbers = (slices.full, slices.span, slices.back, reading.scale)
-        trivial = (reading.phase_unit, slices.width, *numbers[:3]) == (1.0,) * 5
-        plain = trivial and amps.size == out.size and totals.size == 0 and reading.gains is None
         arguments = (
             lines.memory, lines.strides,
             (lines.batch, lines.vectors, lines.outputs, group, amps.shape[SIDE],
-             int(reading.has_unit), int(plain)),
+             int(reading.has_unit)),
             (reading.low, reading.high, reading.per_step),
             (reading.weights, kind(reading.phase_unit)), np.ascontiguousarray(gains),
             (slices.weights, kind(slices.width), tuple(map(kind, numbers)),

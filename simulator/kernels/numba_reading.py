@@ -20,15 +20,6 @@ def _add_codes(total, amps, low, high, per_step, weight):
 
 
 @compiled
-def _plain_line(line, amps, low, high, per_step, scale):
-    """Scaled levels nearest to ``amps``: all that is left of one slice of one part."""
-    for q in range(line.size):
-        amp = low if amps[q] < low else amps[q]
-        amp = high if amp > high else amp
-        line[q] = (np.rint((amp - low) * per_step) / per_step + low) * scale
-
-
-@compiled
 def _one_side(total, amps, at, step, limit, weights, unit):
     """Converted sum over the phases, whose currents are ``step`` apart from ``at`` on."""
     low, high, per_step = limit
@@ -112,14 +103,14 @@ def read_lines(
     A task is a block of neighbouring vectors of one output part and batch entry, for some outputs.
     ``amps`` is the memory of the currents, with ``strides`` (phase, output part, input part, slice,
     side, line, batch) in elements; ``sizes`` (batch, vectors, outputs, outputs of a task, sides,
-    unit columns, 1 where one current makes one result and nothing is added); ``limits`` low, high
-    and steps for each unit of current, (input parts, slices) each; ``phases`` (weights, unit);
-    ``gains`` (output parts, input parts); ``slices`` (weights, width, the numbers of ``_store``,
-    lowest, zero); ``totals`` (batch, vectors), or (batch, 0) without an offset. ``out`` is the
-    memory of the results, with the strides ``places`` (output part, output, batch).
+    unit columns); ``limits`` low, high and steps for each unit of current, (input parts, slices)
+    each; ``phases`` (weights, unit); ``gains`` (output parts, input parts); ``slices`` (weights,
+    width, the numbers of ``_store``, lowest, zero); ``totals`` (batch, vectors), or (batch, 0)
+    without an offset. ``out`` is the memory of the results, with the strides ``places`` (output
+    part, output, batch).
     """
     phase, out_part, in_part, slice_, side, line, entry = strides
-    batch, vectors, outputs, group, sides, unit, plain = sizes
+    batch, vectors, outputs, group, sides, unit = sizes
     weights, width, numbers, lowest, zero = slices
     blocks, groups = -(-vectors // BLOCK), -(-outputs // group)
     steps, line_steps = (in_part, slice_), (sides, side, phase)
@@ -138,11 +129,6 @@ def read_lines(
             _find_units(units, n, room[0, :n], amps, at, steps, line_steps, limits, phases)
         for o in range(number * group, min(outputs, number * group + group)):
             there = t * places[0] + o * places[1] + b * places[2] + first
-            if plain:
-                part = amps[at + o * line : at + o * line + n]
-                limit = limits[0][0, 0], limits[1][0, 0], limits[2][0, 0]
-                _plain_line(out[there : there + n], part, *limit, numbers[3])
-                continue
             result[:] = 0
             for s in range(weights.size):
                 here = at + (o + unit) * line
