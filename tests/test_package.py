@@ -170,6 +170,12 @@ def test_bench_prints_a_table_with_a_figure_per_work():
     assert re.search(r"\| 10 us \| [0-9.]+ us \|", row)
 
 
+def test_a_peer_is_timed_on_rows_of_the_table():
+    from benchmarks import peer, works
+
+    assert set(peer.works()) <= {work.name for work in works.WORKS}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit")
 def test_ci_script_can_be_run():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations, prune  # noqa: E402
-from torch_models import ADC, DAC, NOISE, PROGRAMMING, seeded  # noqa: E402
+from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
 from adapters.torch import (  # noqa: E402
     AnalogMultiheadAttention,
@@ -34,14 +34,6 @@ from simulator import InputError, ParameterError, ShapeError  # noqa: E402
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 ERRORS = {**PROGRAMMING, "xbar__device__programming_error__magnitude": 0.3}
-
-
-def forced(layer):
-    """The layer, with every product through all stages of the arrays."""
-    for part in layer.parts.values():
-        part._keep_up()
-        part._reach = 0.0
-    return layer
 
 
 def results(layer, inputs, options, seed=4):

@@ -376,12 +376,16 @@ def training_images(test_data, count=500):
     return ((pixels - mean) / std).split(50)
 
 
+def classes(model, test_data, count=1000):
+    """What the model makes of the first test images."""
+    pixels, _ = cifar10(test_data, count)
+    with torch.no_grad():
+        return np.concatenate([model(batch).argmax(1).numpy() for batch in pixels.split(100)])
+
+
 def accuracy(model, test_data, count=1000):
     """Per cent of the test images."""
-    pixels, labels = cifar10(test_data, count)
-    with torch.no_grad():
-        got = np.concatenate([model(batch).argmax(1).numpy() for batch in pixels.split(100)])
-    return 100 * np.mean(got == labels)
+    return 100 * np.mean(classes(model, test_data, count) == cifar10(test_data, count)[1])
 
 
 def test_a_few_images_calibrate_a_trained_network(test_data):
@@ -429,17 +433,21 @@ def test_few_bits_need_ranges_that_clip(test_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("bits", "changes", "loss"),
+    ("bits", "changes"),
     [
-        (8, SLICED, 1.5),
-        (8, {**SERIAL}, 1.5),
-        (10, {**OFFSET, "xbar__device__cell_bits": 8}, 2.5),
-        (10, {**OFFSET, **SERIAL, "xbar__device__cell_bits": 8}, 2.5),
+        (8, SLICED),
+        (8, SERIAL),
+        (10, {**OFFSET, "xbar__device__cell_bits": 8}),
+        (10, {**OFFSET, **SERIAL, "xbar__device__cell_bits": 8}),
     ],
     ids=["sliced", "serial", "offset", "offset-serial"],
 )
-def test_other_cores_are_calibrated_too(test_data, bits, changes, loss):
-    digital = accuracy(resnet14(test_data), test_data, 300)
+def test_other_cores_are_calibrated_too(test_data, bits, changes):
+    count, digital = 300, resnet14(test_data)
     model = resnet(test_data, bits, **changes)
     calibrate(model, training_images(test_data, 200))
-    assert accuracy(model, test_data, 300) >= digital - loss
+    changed = classes(model, test_data, count) != classes(digital, test_data, count)
+    # A point, and two standard errors of a difference that only the images of another class make.
+    loss = 1 + 2 * 100 * np.sqrt(changed.mean() / count)
+    assert changed.mean() < 0.1
+    assert accuracy(model, test_data, count) >= accuracy(digital, test_data, count) - loss

@@ -20,7 +20,7 @@ from recurrent_layers import (  # noqa: E402
     sequences,
 )
 from torch import nn  # noqa: E402
-from torch_models import ADC, DAC, NOISE, PROGRAMMING, seeded  # noqa: E402
+from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
 from adapters.torch import AnalogLSTM, AnalogRNN, from_torch, to_torch  # noqa: E402
 from adapters.torch.gates import GATES  # noqa: E402
@@ -37,14 +37,6 @@ NARROW_GATES = {
 }  # fmt: skip
 calls = st.one_of(sequences(), cells())
 rows = st.tuples(st.sampled_from([0, 2]), st.sampled_from([0, 1]))
-
-
-def unrolled(layer):
-    """The layer, with every stage of the arrays at every step."""
-    for part in layer.parts.values():
-        part._keep_up()
-        part._reach = 0.0
-    return layer
 
 
 def seen(monkeypatch):
@@ -68,7 +60,7 @@ def test_ideal_hardware_is_the_digital_layer(call, bias_rows, hardware, every_st
     digital = call.layer()
     analog = from_torch(copy.deepcopy(digital), seeded(**HARDWARE[hardware]), [bias_rows])
     if every_stage:
-        unrolled(analog)
+        forced(analog)
     leaves = call.leaves(digital)
     wanted = gradients(call, digital, leaves)
     for got, want in zip(gradients(call, analog, leaves), wanted, strict=True):
@@ -86,7 +78,7 @@ def test_torch_takes_what_is_linear(kind, hardware, bias_rows, monkeypatch):
     taken, leaves = seen(monkeypatch), call.leaves(layer)
     call.run(layer, leaves)
     assert not taken
-    call.run(unrolled(layer), leaves)
+    call.run(forced(layer), leaves)
     assert len(taken) == 4
 
 
@@ -133,7 +125,7 @@ def test_dropout_between_layers_is_that_of_torch(kind, every_stage):
     analog = from_torch(copy.deepcopy(digital), seeded())
     leaves, found = call.leaves(digital), []
     if every_stage:
-        unrolled(analog)
+        forced(analog)
     for layer, training in ((digital, True), (analog, True), (digital, False), (analog, False)):
         torch.manual_seed(5)
         found.append(gradients(call, layer.train(training), leaves))
@@ -183,7 +175,7 @@ def test_errors_of_cells_are_those_of_the_read_back_layer(call, bias_rows, every
     analog = from_torch(call.layer(), params, [bias_rows])
     held = to_torch(analog, physical_weights=True)
     if every_stage:
-        unrolled(analog)
+        forced(analog)
     leaves = call.leaves(analog)
     wanted = gradients(call, held, leaves)
     for got, want in zip(gradients(call, analog, leaves), wanted, strict=True):

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
-from torch_models import ADC, DAC, NOISE, PROGRAMMING, seeded  # noqa: E402
+from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
 from adapters.torch import (  # noqa: E402
     AnalogLinear,
@@ -215,8 +215,8 @@ def test_a_layer_with_inputs_first_is_what_it_was(shape, rows, stages):
         assert type(held) is Conv1D
         assert held.weight.is_contiguous()
         assert torch.allclose(held.weight, layer.weight, rtol=1e-9) == (not hardware)
-        analog._keep_up()
-        analog._reach = 0.0 if stages else None
+        if stages:
+            forced(analog)
         found = []
         for module in (analog, held):
             x = torch.linspace(-1, 1, math.prod(shape), dtype=torch.float64)

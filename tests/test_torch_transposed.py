@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations, prune  # noqa: E402
-from torch_models import ADC, DAC, NOISE, PROGRAMMING, seeded  # noqa: E402
+from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
 from adapters.lowering import stream_of  # noqa: E402
 from adapters.torch import (  # noqa: E402
@@ -76,13 +76,6 @@ def layers(draw, most=3):
     ]
     sizes = [n + draw(st.integers(0, s - 1)) for n, s in zip(least, stride, strict=True)]
     return layer, x, sizes
-
-
-def forced(layer):
-    """The layer, with every product through all stages of the arrays."""
-    layer._keep_up()
-    layer._reach = 0.0
-    return layer
 
 
 def results(layer, x, size):
