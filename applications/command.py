@@ -1,13 +1,18 @@
-"""What the commands of this folder share: one-line complaints and exit codes."""
+"""What the commands of this folder share: complaints, exit codes, lines, what is noted of a run."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import platform
 from collections.abc import Callable
+from importlib import metadata, util
 from typing import NoReturn
 
 from rich.console import Console
 
+import simulator
+from applications.mvm_study.errors import StudyError
 from simulator import OhmCoreError, ParameterError
 
 USER_ERROR = 2
@@ -27,13 +32,36 @@ def finished(run: Callable[[], None], complaints: Console, if_stopped: str) -> i
     try:
         run()
     except OhmCoreError as error:
-        complaints.print(f"error: {' '.join(str(error).split())}", markup=False, soft_wrap=True)
+        say(complaints, f"error: {' '.join(str(error).split())}")
         return USER_ERROR
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        complaints.print(f"error: {place}{error.strerror or error}", markup=False, soft_wrap=True)
+        say(complaints, f"error: {place}{error.strerror or error}")
         return USER_ERROR
     except KeyboardInterrupt:
         complaints.print(f"stopped; {if_stopped}")
         return INTERRUPTED
     return 0
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are: no mark-up, and broken by the terminal alone."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def now() -> str:
+    """Return date, time to the minute and offset from UTC."""
+    return datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Return the versions of OhmCore, Python and the distributions `names`."""
+    own = {"OhmCore": simulator.__version__, "Python": platform.python_version()}
+    return own | {name: metadata.version(name) for name in names}
+
+
+def require_torch() -> None:
+    """Raise :class:`StudyError` where PyTorch is not installed; load nothing."""
+    if util.find_spec("torch") is None:
+        raise StudyError('this needs PyTorch; install it with: pip install "ohmcore[torch]"')

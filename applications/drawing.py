@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
+import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, told apart with any kind of colour vision.
@@ -31,6 +35,17 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "ohmcore",
 }
+GRID_BELOW = STYLE | {"axes.axisbelow": True}
+# For words that stand on lines.
+BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for a page as SVG, with the text for those who cannot see it."""
+
+    svg: bytes
+    alt: str
 
 
 def encoded(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
@@ -39,3 +54,11 @@ def encoded(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     metadata = {"Date": None} if kind == "svg" else None
     figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
     return buffer.getvalue()
+
+
+def by_itself(plot: Callable[[Axes], None], height: float) -> bytes:
+    """Return as SVG what `plot` draws, half a page wide and `height` inches high."""
+    with mpl.rc_context(GRID_BELOW):
+        figure = Figure(figsize=(5.4, height), layout="constrained")
+        plot(figure.add_subplot())
+        return encoded(figure, "svg")

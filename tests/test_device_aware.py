@@ -1,18 +1,16 @@
 """The comparison of digital and device-aware training: files, results, mistakes, accuracies."""
 
-import csv
 import gzip
 import math
 import struct
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the comparison needs the extra 'study'")
+
+from commands import complaint, loads_torch, rows, without_torch
 
 from applications.device_aware import cli
 from applications.device_aware.idx import find_idx, read_idx
@@ -31,8 +29,6 @@ from applications.device_aware.tables import interval
 from applications.mvm_params import set_params
 from applications.mvm_study.errors import StudyError
 from simulator import CrossSimParameters
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -194,11 +190,6 @@ def run(folder, *arguments):
     return cli.main([*quick, *arguments])
 
 
-def rows(folder, name="results.csv"):
-    with (folder / name).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished comparison; for reading only."""
@@ -275,15 +266,6 @@ def test_mnist_files_are_used(torch, tmp_path, capsys):
 # -- mistakes ------------------------------------------------------------------------------------
 
 
-def complaint(capsys, code):
-    """What the last run complained about: one line, and no traceback."""
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert code == 2
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    return lines[0]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -324,13 +306,12 @@ def test_a_folder_that_holds_something_else_is_refused(torch, tmp_path, capsys, 
 
 
 def test_without_torch_one_line_says_what_is_missing(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
+    without_torch(monkeypatch)
     assert "ohmcore[torch]" in complaint(capsys, run(tmp_path))
 
 
 def test_importing_the_command_line_does_not_load_torch():
-    probe = "import sys, applications.device_aware.cli; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT).returncode == 0
+    assert not loads_torch("applications.device_aware.cli")
 
 
 # -- what it is for ------------------------------------------------------------------------------

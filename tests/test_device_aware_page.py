@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the comparison needs the extra 'study'")
 
+from commands import check_self_contained, downloads, in_words
 from scipy import stats
 
 from applications.device_aware import cli
@@ -65,12 +66,6 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def page(folder):
     return (folder / "index.html").read_text(encoding="utf-8")
-
-
-def in_words(text):
-    """What a reader sees of some HTML: no tags, single spaces, plain hyphens."""
-    plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
-    return " ".join(plain.replace("\N{NON-BREAKING HYPHEN}", "-").split())
 
 
 def tables(page):
@@ -170,18 +165,12 @@ def test_the_configuration_is_there_to_the_letter(folder, page):
 
 
 def test_what_can_be_downloaded_are_the_files(folder, page):
-    links = re.findall(r'download="([^"]+)" href="data:text/csv;base64,([^"]+)"', page)
-    assert [name for name, _ in links] == ["results.csv", "losses.csv"]
-    for name, content in links:
-        assert base64.b64decode(content) == (folder / name).read_bytes()
+    names = ["results.csv", "losses.csv"]
+    assert downloads(page, "text/csv") == [(name, (folder / name).read_bytes()) for name in names]
 
 
 def test_the_page_needs_nothing_but_itself(page):
-    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
-    assert not re.search(r"https?:|file:|//|@import|url\(", text)
-    sources = re.findall(r"""\b(?:src|href)\s*=\s*["']?([^"'\s>]+)""", page)
-    assert all(source.startswith("data:") for source in sources)
-    assert page.count("<figcaption>") == page.count("<img") == 2
+    check_self_contained(page, figures=2)
 
 
 def test_the_figures_are_there_with_words_for_those_who_cannot_see_them(page):

@@ -1,12 +1,6 @@
 """The evaluation of networks from the command line: folder, page, mistakes, numbers."""
 
-import base64
-import csv
-import html
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +9,15 @@ pytest.importorskip("sklearn", reason="the evaluation needs the extra 'study'")
 pytest.importorskip("torch", reason="the evaluation needs the extra 'torch'")
 
 import torch
+from commands import (
+    check_self_contained,
+    complaint,
+    downloads,
+    in_words,
+    loads_torch,
+    rows,
+    without_torch,
+)
 from scipy import stats
 
 from applications.device_aware.images import digits
@@ -26,8 +29,6 @@ from applications.dnn.options import parse, settings_of
 from applications.dnn.results import Chip, Outcome
 from applications.dnn.summary import findings
 from simulator import ParameterError
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +51,6 @@ def trained(tmp_path_factory):
 
 def run(folder, *arguments):
     return cli.main([*arguments, "--out", str(folder)])
-
-
-def rows(folder):
-    with (folder / "results.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -157,12 +153,6 @@ def page(finished):
     return (finished / "index.html").read_text(encoding="utf-8")
 
 
-def in_words(text):
-    """What a reader sees of some HTML: no tags, single spaces, plain hyphens."""
-    plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
-    return " ".join(plain.replace("\N{NON-BREAKING HYPHEN}", "-").split())
-
-
 def test_the_page_shows_every_number(finished, page):
     digital, *chips = rows(finished)
     text = in_words(page)
@@ -176,18 +166,12 @@ def test_the_page_shows_every_number(finished, page):
 
 
 def test_the_page_needs_nothing_but_itself(page):
-    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
-    assert not re.search(r"https?:|file:|@import|url\(", text)
-    sources = re.findall(r"""\b(?:src|href)\s*=\s*["']?([^"'\s>]+)""", page)
-    assert all(source.startswith("data:") for source in sources)
-    assert page.count("<figcaption>") == page.count("<img") == 2
+    check_self_contained(page, figures=2)
 
 
 def test_what_can_be_downloaded_are_the_files(finished, page):
-    links = re.findall(r'download="([^"]+)" href="data:[a-z/]+;base64,([^"]+)"', page)
-    assert [name for name, _ in links] == ["results.csv", "layers.csv", "layers.yaml"]
-    for name, content in links:
-        assert base64.b64decode(content) == (finished / name).read_bytes()
+    names = ["results.csv", "layers.csv", "layers.yaml"]
+    assert downloads(page) == [(name, (finished / name).read_bytes()) for name in names]
 
 
 # -- what the numbers mean -----------------------------------------------------------------------
@@ -226,20 +210,11 @@ def test_the_first_sentence_says_what_the_arrays_cost(correct, words):
     table = pd.DataFrame({"layer": ["a", "b"], "snr": [np.inf, 21.26], "advice": ["", ""]})
     sentences = findings(outcome(*correct), table)
     assert sentences[0].endswith(words)
-    assert sentences[-1].startswith("The layer b is the least exact")
+    assert sentences[-1].startswith("Layer b is the least exact")
     assert "21.3 dB" in sentences[-1]
 
 
 # -- mistakes ------------------------------------------------------------------------------------
-
-
-def complaint(capsys, code):
-    """What the last run complained about: one line, and no traceback."""
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert code == 2
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize(
@@ -323,13 +298,12 @@ def test_data_that_have_changed_are_noticed(finished, trained, tmp_path, capsys)
 
 
 def test_without_torch_one_line_says_what_is_missing(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
+    without_torch(monkeypatch)
     assert "ohmcore[torch]" in complaint(capsys, run(tmp_path))
 
 
 def test_importing_the_command_line_does_not_load_torch():
-    probe = "import sys, applications.dnn.cli; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT).returncode == 0
+    assert not loads_torch("applications.dnn.cli")
 
 
 # -- hardware ------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The commands of signal processing: what they write, and how they refuse."""
 
-import csv
 import importlib
 import json
 import re
@@ -12,6 +11,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the studies need the extra 'study'")
+
+from commands import rows
 
 from simulator import CrossSimParameters
 
@@ -32,11 +33,6 @@ STUDIES = {
 
 def run(name, *arguments):
     return importlib.import_module(f"applications.dsp.{name}").main([str(a) for a in arguments])
-
-
-def rows_of(folder):
-    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture
@@ -63,9 +59,9 @@ def test_it_writes_what_it_says(finished):
         assert content.startswith(b"\x89PNG")
         width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
         assert width >= 2000 > height / 2
-    rows = rows_of(folder)
-    assert rows
-    assert all(None not in row.values() for row in rows)
+    found = rows(folder)
+    assert found
+    assert all(None not in row.values() for row in found)
 
 
 def test_the_page_needs_nothing_but_itself(finished):
@@ -121,7 +117,7 @@ def test_parameters_from_json_and_from_a_preset(tmp_path, no_figures):
 def test_options_change_the_hardware(tmp_path, no_figures):
     options = ["--error", "0", "--adc-bits", "0", "--input-bits", "0", "--weight-bits", "0"]
     assert run("dft_1d", *STUDIES["dft_1d"][0], *options, "--out", tmp_path) == 0
-    base = [row for row in rows_of(tmp_path) if row["sweep"] == "base"]
+    base = [row for row in rows(tmp_path) if row["sweep"] == "base"]
     # Exact hardware in single precision.
     assert all(float(row["signal_snr_db"]) > 110 for row in base)
 
@@ -147,13 +143,13 @@ def test_fista_and_both_systems(tmp_path, no_figures):
     assert run("compressed_sensing", *small, "--solver", "fista", "--out", tmp_path / "a") == 0
     options = ["--grid", "4", "--chips", "1", "--corrections", "2", "--inner", "4"]
     assert run("linear_systems", *options, "--out", tmp_path / "b") == 0
-    assert {row["system"] for row in rows_of(tmp_path / "b")} == {"Poisson", "Regression"}
+    assert {row["system"] for row in rows(tmp_path / "b")} == {"Poisson", "Regression"}
 
 
 def test_the_refined_solution_is_full_precision(tmp_path, no_figures):
     assert run("linear_systems", *STUDIES["linear_systems"][0], "--out", tmp_path) == 0
     best = {}
-    for row in rows_of(tmp_path):
+    for row in rows(tmp_path):
         key, value = row["method"], float(row["relative_residual"])
         best[key] = min(value, best.get(key, 1.0))
     assert best["analog, refined"] < 1e-12 < 1e-4 < best["analog alone"]

@@ -1,7 +1,5 @@
 """The study from the command line: results, continuation, the page, and mistakes."""
 
-import base64
-import csv
 import html
 import re
 import shutil
@@ -11,6 +9,8 @@ import pytest
 import yaml
 
 pytest.importorskip("sklearn", reason="the study needs the extra 'study'")
+
+from commands import check_self_contained, downloads, rows
 
 from applications.mvm_study import cli
 from simulator import CrossSimParameters
@@ -76,11 +76,6 @@ def small(tmp_path_factory):
 def finished(small, tmp_path):
     """A copy of that folder."""
     return shutil.copytree(small, tmp_path / "finished")
-
-
-def rows(out):
-    with (out / "results.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def not_allowed(*_):
@@ -257,12 +252,7 @@ def test_results_of_two_versions_are_not_mixed(folder, finished, monkeypatch, ca
 
 def test_the_page_needs_nothing_but_itself(large):
     page = (large / "index.html").read_text(encoding="utf-8")
-    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
-    assert not re.search(r"https?:|file:|//|@import|url\(", text)
-    sources = re.findall(r"""\b(?:src|href)\s*=\s*["']?([^"'\s>]+)""", page)
-    assert sources
-    assert all(source.startswith("data:") for source in sources)
-    assert page.count("<figcaption>") == page.count("<img") == 2 + 3
+    check_self_contained(page, figures=2 + 3)
 
 
 def cells(page):
@@ -321,8 +311,8 @@ def test_the_page_says_how_to_repeat_it(large):
         assert words in text
     for name, version in setup["versions"].items():
         assert f"{name} {version}" in text
-    (link,) = re.findall(r'download="[^"]+" href="data:text/csv;base64,([^"]+)"', page)
-    assert base64.b64decode(link) == (large / "results.csv").read_bytes()
+    ((_, content),) = downloads(page, "text/csv")
+    assert content == (large / "results.csv").read_bytes()
 
 
 def test_text_from_the_study_file_is_escaped(large):

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib import metadata, util
 from pathlib import Path
 
 from rich.console import Console
 
-import simulator
-from applications.command import Parser, finished
-from applications.mvm_study.errors import StudyError
+from applications.command import Parser, finished, now, require_torch, say, versions
 
 from .images import Images, digits, mnist
 from .report import write_report
@@ -76,8 +71,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace, command: str, console: Console) -> None:
-    if util.find_spec("torch") is None:
-        raise StudyError('this needs PyTorch; install it with: pip install "ohmcore[torch]"')
+    require_torch()
     data = "digits" if options.mnist is None else "mnist"
     images = digits(options.seed) if options.mnist is None else mnist(options.mnist)
     settings = Settings(
@@ -97,7 +91,7 @@ def _run(options: argparse.Namespace, command: str, console: Console) -> None:
     if not (known and folder.page.exists()):
         write_report(folder, comparison, setup)
     _show(comparison, setup, settings, console)
-    console.print(f"\npage with figures: {folder.page}", markup=False, soft_wrap=True)
+    say(console, f"\npage with figures: {folder.page}")
 
 
 def _computed(folder: Folder, images: Images, command: str) -> tuple[Comparison, Setup]:
@@ -105,15 +99,13 @@ def _computed(folder: Folder, images: Images, command: str) -> tuple[Comparison,
     # PyTorch takes a second to load, which a mistake on the command line need not wait for.
     from .comparison import compare, hardware
 
-    started = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
+    started = now()
     folder.begin()
     comparison = compare(images, folder.settings)
-    names = ("numpy", "torch", "scikit-learn")
-    versions = {"OhmCore": simulator.__version__, "Python": platform.python_version()}
     setup = Setup(
         command=command,
         started=started,
-        versions=versions | {name: metadata.version(name) for name in names},
+        versions=versions("numpy", "torch", "scikit-learn"),
         data=images.description,
         training_seconds={line: round(s, 1) for line, s in comparison.seconds.items()},
     )
@@ -129,15 +121,11 @@ def _show(comparison: Comparison, setup: Setup, settings: Settings, console: Con
         f"epochs: {settings.epochs}; digital training {seconds[CLEAN]:.0f} s,"
         f" device-aware training {seconds[AWARE]:.0f} s",
     )
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+    say(console, *lines)
     console.print()
     console.print(table(comparison))
-    for sentence in findings(comparison, settings):
-        console.print(sentence, markup=False, soft_wrap=True)
-    console.print(
+    intervals = (
         f"Intervals: clean, Wilson over {comparison.images} test images; analog, Student's t over"
-        " chips.",
-        markup=False,
-        soft_wrap=True,
+        " chips."
     )
+    say(console, *findings(comparison, settings), intervals)

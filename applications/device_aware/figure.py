@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -12,28 +10,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from applications.drawing import COLOURS, GREY, STYLE, encoded
+from applications.drawing import (
+    BEHIND_TEXT,
+    COLOURS,
+    GREY,
+    GRID_BELOW,
+    Picture,
+    by_itself,
+    encoded,
+)
 
 from .results import ANALOG, AWARE, CLEAN, LINES, Comparison
 from .tables import RUN, TRAINED
 
 COLOUR = {CLEAN: GREY, ANALOG: COLOURS[1], AWARE: COLOURS[0]}
-_BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-_STYLE = STYLE | {"axes.axisbelow": True}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure for a page as SVG, with the text for those who cannot see it."""
-
-    svg: bytes
-    alt: str
+_HEIGHT = 4.2
 
 
 def draw(comparison: Comparison) -> bytes:
     """Return both figures side by side as a PNG."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(10.4, 4.2), layout="constrained")
+    with mpl.rc_context(GRID_BELOW):
+        figure = Figure(figsize=(10.4, _HEIGHT), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
         _accuracies(left, comparison)
         _losses(right, comparison)
@@ -44,16 +41,15 @@ def pictures(comparison: Comparison) -> tuple[Picture, Picture]:
     """Return the accuracies and the losses, each for itself."""
     means = ", ".join(f"{line} {100 * comparison.estimate(line).mean:.2f} %" for line in LINES)
     return (
-        Picture(_drawn(_accuracies, comparison), f"Test accuracy: {means}"),
-        Picture(_drawn(_losses, comparison), "Loss over epochs of both trainings"),
+        Picture(
+            by_itself(lambda axes: _accuracies(axes, comparison), _HEIGHT),
+            f"Test accuracy: {means}",
+        ),
+        Picture(
+            by_itself(lambda axes: _losses(axes, comparison), _HEIGHT),
+            "Loss over epochs of both trainings",
+        ),
     )
-
-
-def _drawn(plot: Callable[[Axes, Comparison], None], comparison: Comparison) -> bytes:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.4, 4.2), layout="constrained")
-        plot(figure.add_subplot(), comparison)
-        return encoded(figure, "svg")
 
 
 def _accuracies(axes: Axes, comparison: Comparison) -> None:
@@ -75,7 +71,7 @@ def _accuracies(axes: Axes, comparison: Comparison) -> None:
             axes.plot([place + 0.14], [mean], "D", color=colour, ms=6)
         axes.annotate(
             f"{mean:.1f}", (place + 0.14, mean), xytext=(10, 0), textcoords="offset points",
-            va="center", color=colour, weight="bold", bbox=_BEHIND_TEXT,
+            va="center", color=colour, weight="bold", bbox=BEHIND_TEXT,
         )  # fmt: skip
     axes.axhline(100 * comparison.estimate(CLEAN).mean, color=GREY, ls="--", lw=1, zorder=0)
     axes.set_title("Test accuracy")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from applications.mvm_study.statistics import Estimate
-from applications.mvm_study.store import write_whole
 from applications.page import render
+from applications.plain_files import write_whole
+from applications.words import bounds, ends, percent, points
 
 from .figure import COLOUR, draw, pictures
 from .results import (
@@ -23,7 +23,7 @@ from .results import (
     Setup,
 )
 from .summary import findings, lead
-from .tables import RUN, TRAINED, arrays, bounds, percent
+from .tables import RUN, TRAINED, arrays
 
 _Row = tuple[bool, list[str]]
 _LINE_COLUMNS = ["line", "trained", "run", "mean (%)", "95 % from", "to (%)", "standard deviation",
@@ -113,7 +113,7 @@ def _line_row(comparison: Comparison, line: str) -> _Row:
 
 def _lead_row(comparison: Comparison, name: str, line: str, other: str) -> _Row:
     values, estimate = comparison.differences(line, other), lead(comparison, line, other)
-    cells = [_points(estimate.mean), *_ends(estimate), _points(min(values)), _points(max(values))]
+    cells = [points(estimate.mean), *ends(estimate), points(min(values)), points(max(values))]
     return True, [name, f"{line} \N{MINUS SIGN} {other}", *cells]
 
 
@@ -125,17 +125,5 @@ def _chip_rows(comparison: Comparison) -> list[_Row]:
         for line in (ANALOG, AWARE):
             correct = comparison.correct[line][chip]
             cells += [str(correct), percent(correct / comparison.images)]
-        rows.append((False, [*cells, _points(difference)]))
+        rows.append((False, [*cells, points(difference)]))
     return rows
-
-
-def _ends(estimate: Estimate) -> tuple[str, str]:
-    if estimate.low is None or estimate.high is None:
-        return "", ""
-    return _points(estimate.low), _points(estimate.high)
-
-
-def _points(share: float) -> str:
-    """Return a difference of shares in percentage points, with a proper minus sign."""
-    # Adding zero makes -0.0 a plain zero.
-    return f"{round(100 * share, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")

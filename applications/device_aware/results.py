@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from applications.mvm_study.errors import StudyError
 from applications.mvm_study.statistics import Estimate, mean_over_chips, share
-from applications.mvm_study.store import write_whole
+from applications.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
+from applications.results_folder import ResultsFolder
 from simulator import CrossSimParameters
 
 CLEAN, ANALOG, AWARE = "clean", "analog", "device-aware"
@@ -97,82 +93,48 @@ class Comparison:
         return [int(count) / self.images for count in counts]
 
 
-class Folder:
+class Folder(ResultsFolder[Settings]):
     """The folder of one comparison: settings first, numbers with `results.csv` last, a page."""
 
-    def __init__(self, path: Path, settings: Settings):
-        self.path = path
-        self.settings = settings
-
-    @property
-    def page(self) -> Path:
-        """The page that shows the numbers."""
-        return self.path / "index.html"
-
-    def finished(self) -> bool:
-        """Return whether the folder holds the results of these settings.
-
-        Raises :class:`StudyError`, naming ``--out``, where it holds something else.
-        """
-        if not self.path.exists():
-            return False
-        begun = self.path / "study.yaml"
-        if not begun.exists():
-            if self.path.is_dir() and not any(self.path.iterdir()):
-                return False
-            raise self._refused("holds something else")
-        try:
-            found = yaml.safe_load(begun.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError):
-            raise self._refused("holds a damaged study.yaml") from None
-        if difference := _difference(found, dataclasses.asdict(self.settings)):
-            raise self._refused(f"holds another comparison ({difference})")
-        return (self.path / "results.csv").exists()
-
-    def begin(self) -> None:
-        """Write what identifies the comparison."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path / "study.yaml", _to_yaml(dataclasses.asdict(self.settings)))
+    HOLDS = "comparison"
+    PARAMETERS = "parameters.yaml"
 
     def write(self, comparison: Comparison, setup: Setup, parameters: CrossSimParameters) -> None:
         """Write all numbers; the results come last, and say that the folder is finished."""
-        write_whole(self.path / "setup.yaml", _to_yaml(dataclasses.asdict(setup)))
+        write_whole(self.path / "setup.yaml", to_yaml(dataclasses.asdict(setup)))
         parameters.to_yaml(self.path / "parameters.yaml")
-        write_whole(self.path / "losses.csv", _csv(_CURVE_HEADER, _curve_rows(comparison)))
-        write_whole(self.path / "results.csv", _csv(_HEADER, _rows(comparison)))
+        write_whole(self.path / "losses.csv", to_csv([_CURVE_HEADER, *_curve_rows(comparison)]))
+        write_whole(self.path / "results.csv", to_csv([_HEADER, *_rows(comparison)]))
 
     def read(self) -> tuple[Comparison, Setup]:
         """Return what :meth:`write` wrote.
 
         Raises :class:`StudyError`, naming ``--out``, where a file was changed or is missing.
         """
-        try:
-            setup = Setup(**yaml.safe_load((self.path / "setup.yaml").read_text("utf-8")))
+        with self.undamaged():
+            setup = Setup(**read_yaml(self.path / "setup.yaml"))
             comparison = self._comparison(setup)
-        except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, IndexError):
-            raise self._refused("holds a damaged comparison") from None
         return comparison, setup
 
-    def configuration(self) -> str:
-        """Return the settings and the parameter tree of the arrays, as they are written.
-
-        Raises :class:`StudyError`, naming ``--out``, where a file is missing.
-        """
-        names = ("study.yaml", "parameters.yaml")
-        try:
-            texts = [(self.path / name).read_text("utf-8") for name in names]
-        except (OSError, UnicodeDecodeError):
-            raise self._refused("holds a damaged comparison") from None
-        return "\n".join(f"# {name}\n{text}" for name, text in zip(names, texts))
+    def difference(self, found: Any, wanted: dict[str, Any]) -> str:
+        """Return in words where two comparisons first differ, or an empty string."""
+        if not isinstance(found, dict) or found.keys() != wanted.keys():
+            return "its settings are of another kind"
+        for name, value in wanted.items():
+            if found[name] != value:
+                if name == "fingerprint":
+                    return "the data files have changed"
+                return f"{name} is {found[name]!r} there and {value!r} here"
+        return ""
 
     def _comparison(self, setup: Setup) -> Comparison:
-        rows = _read_csv(self.path / "results.csv", _HEADER)
+        rows = read_csv(self.path / "results.csv", _HEADER)
         correct = {n: [int(r["correct"]) for r in rows if r["line"] == n] for n in LINES}
         counts = {line: len(values) for line, values in correct.items()}
         chips = self.settings.chips
         if counts != {CLEAN: 1, ANALOG: chips, AWARE: chips}:
             raise ValueError(f"rows per line: {counts}")
-        losses = _read_csv(self.path / "losses.csv", _CURVE_HEADER)
+        losses = read_csv(self.path / "losses.csv", _CURVE_HEADER)
         curves = {}
         for line in (CLEAN, AWARE):
             own = [row for row in losses if row["training"] == line]
@@ -181,9 +143,6 @@ class Folder:
                 tuple(float(row["validation_loss"]) for row in own),
             )
         return Comparison(correct, int(rows[0]["images"]), curves, setup.training_seconds)
-
-    def _refused(self, why: str) -> StudyError:
-        return StudyError(f"{self.path} {why}; choose another folder with --out")
 
 
 def _rows(comparison: Comparison) -> list[list[Any]]:
@@ -202,33 +161,3 @@ def _curve_rows(comparison: Comparison) -> list[list[Any]]:
         for line, curve in comparison.curves.items()
         for epoch, (train, validation) in enumerate(zip(curve.train, curve.validation), start=1)
     ]
-
-
-def _csv(header: list[str], rows: list[list[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue().encode()
-
-
-def _read_csv(path: Path, header: list[str]) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != header:
-            raise ValueError(f"{path}: the header was changed")
-        return list(reader)
-
-
-def _to_yaml(content: dict[str, Any]) -> bytes:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).encode()
-
-
-def _difference(found: Any, wanted: dict[str, Any]) -> str:
-    """Return in words where two comparisons first differ, or an empty string."""
-    if not isinstance(found, dict) or found.keys() != wanted.keys():
-        return "its settings are of another kind"
-    for name, value in wanted.items():
-        if found[name] != value:
-            if name == "fingerprint":
-                return "the data files have changed"
-            return f"{name} is {found[name]!r} there and {value!r} here"
-    return ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from applications.mvm_study.statistics import Estimate, mean_over_chips
+from applications.words import chips
 
 from .results import ANALOG, AWARE, CLEAN, Comparison, Settings
 
@@ -41,7 +42,7 @@ def _cost(comparison: Comparison, settings: Settings) -> str:
     }
     said = "it loses nothing" if _none(lost) else outcome[_direction(lost)]
     return (
-        f"On {_chips(lost.count)} whose cells miss their conductances by"
+        f"On {chips(lost.count)} whose cells miss their conductances by"
         f" {100 * settings.error:g} %, the digitally trained network gets"
         f" {_share(comparison, ANALOG)} of the test images right instead of"
         f" {_share(comparison, CLEAN)}: {said}."
@@ -112,10 +113,6 @@ def _direction(difference: Estimate) -> int:
 
 def _none(difference: Estimate) -> bool:
     return difference.mean == 0 and not difference.half_width
-
-
-def _chips(count: int) -> str:
-    return "one chip" if count == 1 else f"{count} chips"
 
 
 def _points(difference: Estimate) -> str:

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from applications.mvm_study.statistics import Estimate
+from applications.words import bounds, percent
 
 from .results import ANALOG, AWARE, CLEAN, LINES, Comparison, Settings
 
@@ -40,24 +41,9 @@ def interval(estimate: Estimate) -> str:
     return f"{low}–{high}" if low else ""
 
 
-def bounds(estimate: Estimate) -> tuple[str, str]:
-    """Return the ends of an accuracy's interval in percent; empty where there is none.
-
-    Student's t knows no bounds; an accuracy has none above 100.
-    """
-    if estimate.low is None or estimate.high is None:
-        return "", ""
-    return percent(max(estimate.low, 0.0)), percent(min(estimate.high, 1.0))
-
-
 def arrays(settings: Settings) -> str:
     """Return in words what the weights are held by."""
     return (
         "8-bit weights in balanced pairs of cells; a cell misses its conductance by"
         f" {100 * settings.error:g} % of it (standard deviation)"
     )
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, such as ``97.11``."""
-    return f"{100 * share:.2f}"

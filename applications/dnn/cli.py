@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-import simulator
-from applications.command import finished
-from applications.mvm_study.errors import StudyError
+from applications.command import finished, now, require_torch, say, versions
 from applications.mvm_study.files import fingerprint
 
 from . import hardware
@@ -42,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, command: str, console: Console) -> None:
-    if util.find_spec("torch") is None:
-        raise StudyError('this needs PyTorch; install it with: pip install "ohmcore[torch]"')
+    require_torch()
     settings = settings_of(options, {})
     data = load(settings.data, settings.seed)
     settings = settings_of(options, _digests(settings, data))
@@ -55,9 +49,11 @@ def _run(options: argparse.Namespace, command: str, console: Console) -> None:
     if not (known and folder.page.exists()):
         write_report(folder, outcome, setup, layers)
     _show(outcome, setup, layers, settings, console)
-    console.print(f"\nparameters of every layer: {folder.path / 'layers.yaml'}", markup=False,
-                  soft_wrap=True)  # fmt: skip
-    console.print(f"page with figures: {folder.page}", markup=False, soft_wrap=True)
+    say(
+        console,
+        f"\nparameters of every layer: {folder.path / 'layers.yaml'}",
+        f"page with figures: {folder.page}",
+    )
 
 
 def _digests(settings: Settings, data: Data) -> dict[str, str]:
@@ -86,18 +82,17 @@ def _computed(
     from .evaluation import evaluate, one_pool
     from .training import ready
 
-    started = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
+    started = now()
     with one_pool(threads):
         begun = time.perf_counter()
         model, origin = ready(settings, data)
         trained = time.perf_counter()
         evaluation = evaluate(model, params, data, settings)
         done = time.perf_counter()
-    versions = {"OhmCore": simulator.__version__, "Python": platform.python_version()}
     setup = Setup(
         command=command,
         started=started,
-        versions=versions | {name: metadata.version(name) for name in ("numpy", "torch")},
+        versions=versions("numpy", "torch"),
         data=data.description,
         model=origin,
         seconds={"model": round(trained - begun, 1), "evaluation": round(done - trained, 1)},
@@ -118,16 +113,8 @@ def _show(
         f"{seconds['model']:.0f} s for the network, {seconds['evaluation']:.0f} s on"
         f" {len(outcome.chips)} chip{'s' if len(outcome.chips) > 1 else ''}",
     )
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+    say(console, *lines)
     console.print()
     console.print(table(outcome))
-    for sentence in findings(outcome, layers):
-        console.print(sentence, markup=False, soft_wrap=True)
-    for words in advice(layers):
-        console.print(words, markup=False, soft_wrap=True)
-    console.print(
-        "Intervals: over chips, Student's t, for these images; over images, Wilson.",
-        markup=False,
-        soft_wrap=True,
-    )
+    intervals = "Intervals: over chips, Student's t, for these images; over images, Wilson."
+    say(console, *findings(outcome, layers), *advice(layers), intervals)

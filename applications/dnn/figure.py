@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -12,30 +10,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from applications.drawing import COLOURS, GREY, STYLE, encoded
+from applications.drawing import (
+    BEHIND_TEXT,
+    COLOURS,
+    GREY,
+    GRID_BELOW,
+    Picture,
+    by_itself,
+    encoded,
+)
 from applications.mvm_study.statistics import Estimate
+from applications.words import percent
 
 from .layers import ratios
 from .results import Outcome
-from .summary import percent
 
-_STYLE = STYLE | {"axes.axisbelow": True}
-_BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 # Names of layers take their room; more layers take more height.
 _ROW, _MARGINS, _HEIGHT = 0.26, 1.3, 4.2
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure for a page as SVG, with the text for those who cannot see it."""
-
-    svg: bytes
-    alt: str
-
-
 def draw(outcome: Outcome, table: Any) -> bytes:
     """Return both figures side by side as a PNG."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(GRID_BELOW):
         figure = Figure(figsize=(10.4, _height(table)), layout="constrained")
         left, right = figure.subplots(1, 2)
         _accuracies(left, outcome)
@@ -49,11 +45,11 @@ def pictures(outcome: Outcome, table: Any) -> tuple[Picture, Picture]:
     lowest, highest = (f"{ratio:.1f} dB" for ratio in _extremes(table))
     return (
         Picture(
-            _drawn(lambda axes: _accuracies(axes, outcome), _HEIGHT),
+            by_itself(lambda axes: _accuracies(axes, outcome), _HEIGHT),
             f"Images correct: digital {shares[0]} %, on chips {shares[1]} % on average",
         ),
         Picture(
-            _drawn(lambda axes: _exactness(axes, table), _height(table)),
+            by_itself(lambda axes: _exactness(axes, table), _height(table)),
             f"Signal-to-noise ratio of each layer, from {lowest} to {highest}",
         ),
     )
@@ -66,13 +62,6 @@ def _extremes(table: Any) -> tuple[float, float]:
 
 def _height(table: Any) -> float:
     return max(_HEIGHT, _MARGINS + _ROW * len(ratios(table)))
-
-
-def _drawn(plot: Callable[[Axes], None], height: float) -> bytes:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.4, height), layout="constrained")
-        plot(figure.add_subplot())
-        return encoded(figure, "svg")
 
 
 def _accuracies(axes: Axes, outcome: Outcome) -> None:
@@ -125,7 +114,7 @@ def _exactness(axes: Axes, table: Any) -> None:
         if np.isfinite(value):
             axes.annotate(
                 f"{value:.1f}", (value, place), xytext=(7, 0), textcoords="offset points",
-                va="center", fontsize=9, color=COLOURS[0], bbox=_BEHIND_TEXT,
+                va="center", fontsize=9, color=COLOURS[0], bbox=BEHIND_TEXT,
             )  # fmt: skip
     axes.set_yticks(places, names)
     axes.set_ylim(len(names) - 0.4, -0.6)

@@ -153,7 +153,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--percentile",
         type=float,
-        default=99.99,
+        default=99.95,
         metavar="P",
         help="of --calibrate (default: %(default)s)",
     )

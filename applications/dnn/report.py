@@ -6,14 +6,15 @@ from typing import Any
 
 from applications.drawing import COLOURS, GREY
 from applications.mvm_study.statistics import Estimate
-from applications.mvm_study.store import write_whole
 from applications.page import render
+from applications.plain_files import write_whole
+from applications.words import bounds, chips, ends, percent, points
 
 from . import hardware
 from .figure import draw, pictures
 from .layers import COLUMNS, advice, cells
 from .results import Folder, Outcome, Setup
-from .summary import bounds, chips, findings, percent, points
+from .summary import findings
 
 _Row = tuple[bool, list[str]]
 _CHIP_COLUMNS = ["chip", "seed", "correct", "(%)", "behind digital (points)", "as digital",
@@ -116,13 +117,11 @@ def _captions(outcome: Outcome) -> tuple[str, str]:
 
 def _estimate_rows(outcome: Outcome) -> list[_Row]:
     behind = outcome.loss()
-    ends = ("", "") if behind.low is None or behind.high is None else (
-        points(behind.low), points(behind.high))  # fmt: skip
     rows = [
         ["digital", *_row(outcome.digital_accuracy()), "images (Wilson)"],
         ["on chips", *_row(outcome.accuracy()), "chips (Student's t)"],
         ["on chips", *_row(outcome.over_images()), "images (Wilson)"],
-        ["behind digital (points)", points(behind.mean), *ends, "chips (Student's t)"],
+        ["behind digital (points)", points(behind.mean), *ends(behind), "chips (Student's t)"],
         ["same class as digital", *_row(outcome.agreement()), "chips (Student's t)"],
     ]
     return [(True, row) for row in rows]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from applications.mvm_study.errors import StudyError
 from applications.mvm_study.statistics import Estimate, mean_over_chips, share
-from applications.mvm_study.store import write_whole
+from applications.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
+from applications.results_folder import ResultsFolder
 
 from .settings import Settings
 
@@ -90,53 +86,21 @@ class Setup:
     seconds: dict[str, float]
 
 
-class Folder:
+class Folder(ResultsFolder[Settings]):
     """The folder of one evaluation: settings first, numbers with `results.csv` last, a page."""
 
-    def __init__(self, path: Path, settings: Settings):
-        self.path = path
-        self.settings = settings
-
-    @property
-    def page(self) -> Path:
-        """The page that shows the numbers."""
-        return self.path / "index.html"
-
-    def finished(self) -> bool:
-        """Return whether the folder holds the results of these settings.
-
-        Raises :class:`StudyError`, naming ``--out``, where it holds something else.
-        """
-        if not self.path.exists():
-            return False
-        begun = self.path / "study.yaml"
-        if not begun.exists():
-            if self.path.is_dir() and not any(self.path.iterdir()):
-                return False
-            raise self._refused("holds something else")
-        try:
-            found = yaml.safe_load(begun.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError):
-            raise self._refused("holds a damaged study.yaml") from None
-        wanted = yaml.safe_load(_to_yaml(dataclasses.asdict(self.settings)))
-        if difference := _difference(found, wanted):
-            raise self._refused(f"holds another evaluation ({difference})")
-        return (self.path / "results.csv").exists()
-
-    def begin(self) -> None:
-        """Write what identifies the evaluation."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path / "study.yaml", _to_yaml(dataclasses.asdict(self.settings)))
+    HOLDS = "evaluation"
+    PARAMETERS = "layers.yaml"
 
     def write(self, outcome: Outcome, setup: Setup, layers: str, table: Any) -> None:
         """Write all numbers; the results come last, and say that the folder is finished.
 
         `layers` are the parameters of all layers as YAML, `table` what each layer does.
         """
-        write_whole(self.path / "setup.yaml", _to_yaml(dataclasses.asdict(setup)))
+        write_whole(self.path / "setup.yaml", to_yaml(dataclasses.asdict(setup)))
         write_whole(self.path / "layers.yaml", layers.encode())
         write_whole(self.path / "layers.csv", table.to_csv(index=False).encode())
-        write_whole(self.path / "results.csv", _csv(outcome))
+        write_whole(self.path / "results.csv", to_csv(_rows(outcome)))
 
     def read(self) -> tuple[Outcome, Setup, Any]:
         """Return outcome, setup and the table of layers, as :meth:`write` wrote them.
@@ -145,58 +109,38 @@ class Folder:
         """
         import pandas as pd
 
-        try:
-            setup = Setup(**yaml.safe_load((self.path / "setup.yaml").read_text("utf-8")))
+        with self.undamaged():
+            setup = Setup(**read_yaml(self.path / "setup.yaml"))
             outcome = _outcome(self.path / "results.csv")
             table = pd.read_csv(self.path / "layers.csv", dtype={"layer": str})
-        except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, IndexError):
-            raise self._refused("holds a damaged evaluation") from None
         return outcome, setup, table
 
-    def configuration(self) -> str:
-        """Return the settings and the parameters of the layers, as they are written."""
-        names = ("study.yaml", "layers.yaml")
-        try:
-            texts = [(self.path / name).read_text("utf-8") for name in names]
-        except (OSError, UnicodeDecodeError):
-            raise self._refused("holds a damaged evaluation") from None
-        return "\n".join(f"# {name}\n{text}" for name, text in zip(names, texts))
-
-    def _refused(self, why: str) -> StudyError:
-        return StudyError(f"{self.path} {why}; choose another folder with --out")
+    def difference(self, found: Any, wanted: dict[str, Any]) -> str:
+        """Return in words where two evaluations first differ, or an empty string."""
+        return _difference(found, wanted)
 
 
-def _csv(outcome: Outcome) -> bytes:
+def _rows(outcome: Outcome) -> list[list[Any]]:
     total = outcome.images
     rows: list[list[Any]] = [
-        [DIGITAL, "", outcome.digital, total, repr(outcome.digital / total), "", ""]
+        _HEADER,
+        [DIGITAL, "", outcome.digital, total, repr(outcome.digital / total), "", ""],
     ]
     for number, chip in enumerate(outcome.chips, start=1):
         shares = repr(chip.correct / total), chip.agree, repr(chip.agree / total)
         rows.append([number, chip.seed, chip.correct, total, *shares])
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_HEADER, *rows])
-    return text.getvalue().encode()
+    return rows
 
 
 def _outcome(path: Path) -> Outcome:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != _HEADER:
-            raise ValueError(f"{path}: the header was changed")
-        digital, *rows = list(reader)
+    digital, *rows = read_csv(path, _HEADER)
     chips = [Chip(int(row["seed"]), int(row["correct"]), int(row["agree"])) for row in rows]
     if digital["chip"] != DIGITAL or not chips:
         raise ValueError(f"{path}: rows are missing")
     return Outcome(int(digital["correct"]), int(digital["images"]), tuple(chips))
 
 
-def _to_yaml(content: dict[str, Any]) -> bytes:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).encode()
-
-
 def _difference(found: Any, wanted: Mapping[str, Any], above: str = "") -> str:
-    """Return in words where two evaluations first differ, or an empty string."""
     if not isinstance(found, dict):
         return "its settings are of another kind"
     for name in wanted | found:

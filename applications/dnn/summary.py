@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from applications.mvm_study.statistics import Estimate
+from applications.words import chips, percent, points
 
 from .layers import weakest
 from .results import Outcome
@@ -18,32 +18,9 @@ def findings(outcome: Outcome, table: object) -> list[str]:
     if lowest is not None:
         name, ratio = lowest
         said.append(
-            f"The layer {name} is the least exact: its signal-to-noise ratio is {ratio:.1f} dB."
+            f"Layer {name} is the least exact: its signal-to-noise ratio is {ratio:.1f} dB."
         )
     return said
-
-
-def chips(count: int) -> str:
-    """Return a number of chips in words."""
-    return "one chip" if count == 1 else f"{count} chips"
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, such as ``97.11``."""
-    return f"{100 * share:.2f}"
-
-
-def bounds(estimate: Estimate) -> tuple[str, str]:
-    """Return the ends of an interval of shares in percent, within 0 and 100; empty without one."""
-    if estimate.low is None or estimate.high is None:
-        return "", ""
-    return percent(max(estimate.low, 0.0)), percent(min(estimate.high, 1.0))
-
-
-def points(share: float) -> str:
-    """Return a difference of shares in percentage points, with a proper minus sign."""
-    # Adding zero makes -0.0 a plain zero.
-    return f"{round(100 * share, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _cost(outcome: Outcome) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from applications.words import bounds, chips, percent
+
 from .results import Outcome
-from .summary import bounds, chips, percent
 
 
 def table(outcome: Outcome) -> Table:

@@ -16,6 +16,7 @@ module                 what it does
 `recovery`             sparse vectors from few measurements: AMP and FISTA
 `solvers`              conjugate residuals, and digital refinement around them
 `subspaces`            singular vectors by subspace iteration
+`transforms`           a transform and its inverse on a chip, with fitted ranges
 `products`             products with a core, every vector scaled by itself
 `data`                 signals and pictures that come with the libraries, and own ones
 `hardware`             options for the hardware, and converter ranges fitted to the work

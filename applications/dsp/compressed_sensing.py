@@ -20,7 +20,7 @@ from .hardware import fitted, with_settings
 from .products import Products
 from .recovery import Product, amp, fista, gaussian_curvature, gaussian_matrix
 from .report import Report, Table, plus_minus
-from .study import Study, progress, run, several, whole
+from .study import Study, add_whole, progress, run, several, whole
 
 DIGITAL, EXACT, OWN = "digital solver", "exact measurements", "own measurements"
 GIVEN = "as given"
@@ -68,14 +68,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of those that come with scikit-learn (default: %(default)s)",
     )  # fmt: skip
     pictures.add_argument("--image", type=Path, metavar="FILE", help="a picture of your own")
-    for name, low, high, default, meaning in (
+    add_whole(
+        parser,
         ("size", 8, 2048, 256, "pixels of the picture; what is no whole block is left out"),
         ("block", 4, 64, 32, "pixels of the blocks it is cut into"),
         ("iterations", 1, 10000, 30, "of the solver"),
         ("chips", 1, 1000, 2, "per setting"),
-    ):
-        shown = f"{meaning} (default: %(default)s)"
-        parser.add_argument(f"--{name}", type=whole(low, high), default=default, help=shown)
+    )
     parser.add_argument(
         "--measurements", type=whole(1, 100), default=50, metavar="PERCENT",
         help="per pixels (default: %(default)s)",

@@ -14,16 +14,13 @@ from matplotlib.figure import Figure
 
 from applications.drawing import COLOURS, GREY
 from applications.mvm_study.statistics import relative_rms_error, signal_to_noise
-from simulator import AnalogCore, CrossSimParameters
+from simulator import CrossSimParameters
 
 from .data import Signal, eeg, signal_file
-from .dft import DFT
-from .hardware import fitted, with_settings
+from .hardware import with_settings
 from .report import LOOK, Picture, Report, Table, dots, picture, plus_minus
 from .study import Study, progress, run, several, whole
-
-# The hardware of the transform and that of its inverse, each with ranges of its own.
-Pair = tuple[CrossSimParameters, CrossSimParameters]
+from .transforms import Pair, fitted_pair, on_chip
 
 _SWEEPS = {"error": "programming error (%)", "adc_bits": "ADC resolution (bits)"}
 
@@ -88,9 +85,11 @@ def compute(options: argparse.Namespace, params: CrossSimParameters) -> Report:
 def for_signal(params: CrossSimParameters, samples: np.ndarray) -> Pair:
     """Return `params` fitted to the transform of `samples`, and to the inverse transform."""
     centred = samples - samples.mean()
-    return (
-        fitted(params, lambda p: _used(_transform(p, len(samples)), centred)),
-        fitted(params, lambda p: _used(_transform(p, len(samples), True), np.fft.fft(centred))),
+    return fitted_pair(
+        params,
+        len(samples),
+        lambda forward: forward.dft_1d(centred),
+        lambda backward: backward.dft_1d(np.fft.fft(centred)),
     )
 
 
@@ -100,23 +99,11 @@ def there_and_back(hardware: Pair, samples: np.ndarray, chip: int) -> tuple[np.n
     The mean is kept digitally: it would take most of the range that the other frequencies share.
     """
     mean, length = samples.mean(), len(samples)
-    forward = _transform(hardware[0], length, stream=2 * chip)
-    backward = _transform(hardware[1], length, inverse=True, stream=2 * chip + 1)
+    forward, backward = on_chip(hardware, length, chip)
     spectrum = forward.dft_1d(samples - mean)
     back = backward.dft_1d(spectrum).real / length + mean
     spectrum[0] += mean * length
     return spectrum, back
-
-
-def _transform(
-    params: CrossSimParameters, length: int, inverse: bool = False, stream: int = 0
-) -> DFT:
-    return DFT(length, params, inverse=inverse, dtype=np.complex64, stream=stream)
-
-
-def _used(transform: DFT, signal: np.ndarray) -> AnalogCore:
-    transform.dft_1d(signal)
-    return transform.core
 
 
 def _record(

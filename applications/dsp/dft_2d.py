@@ -13,13 +13,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from applications.drawing import GREY
-from simulator import AnalogCore, CrossSimParameters
+from simulator import CrossSimParameters
 
 from .data import image_file, photograph, psnr
-from .dft import DFT
-from .hardware import fitted, with_settings
+from .hardware import with_settings
 from .report import LOOK, Picture, Report, Table, dots, picture, plus_minus
 from .study import Study, progress, run, several, whole
+from .transforms import Pair, fitted_pair, on_chip
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,6 @@ class Sweep:
     scale: float
     words: str
 
-
-# The hardware of the transform and that of its inverse, each with ranges of its own.
-Pair = tuple[CrossSimParameters, CrossSimParameters]
 
 _SWEEPS = {
     "adc_bits": Sweep("ADC resolution (bits)", 1, "{:g}-bit ADCs"),
@@ -111,9 +108,11 @@ def compute(options: argparse.Namespace, params: CrossSimParameters) -> Report:
 def for_image(params: CrossSimParameters, image: np.ndarray) -> Pair:
     """Return `params` fitted to the transform of `image`, and to the inverse transform."""
     planes = _planes(image - image.mean(axis=(0, 1)))
-    return (
-        fitted(params, lambda p: _used(_transform(p, len(image)), planes)),
-        fitted(params, lambda p: _used(_transform(p, len(image), True), np.fft.fft2(planes))),
+    return fitted_pair(
+        params,
+        len(image),
+        lambda forward: forward.dft_2d(planes),
+        lambda backward: backward.dft_2d(np.fft.fft2(planes)),
     )
 
 
@@ -124,22 +123,10 @@ def there_and_back(hardware: Pair, image: np.ndarray, chip: int) -> np.ndarray:
     frequencies share.
     """
     size, means = len(image), image.mean(axis=(0, 1))
-    forward = _transform(hardware[0], size, stream=2 * chip)
-    backward = _transform(hardware[1], size, inverse=True, stream=2 * chip + 1)
+    forward, backward = on_chip(hardware, size, chip)
     spectra = forward.dft_2d(_planes(image - means))
     back = backward.dft_2d(spectra).real / size**2
     return np.moveaxis(back, 0, -1) + means
-
-
-def _transform(
-    params: CrossSimParameters, size: int, inverse: bool = False, stream: int = 0
-) -> DFT:
-    return DFT(size, params, inverse=inverse, dtype=np.complex64, stream=stream)
-
-
-def _used(transform: DFT, planes: np.ndarray) -> AnalogCore:
-    transform.dft_2d(planes)
-    return transform.core
 
 
 def _planes(image: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from simulator import AnalogCore, CrossSimParameters
 from .hardware import fitted
 from .products import Products
 from .report import LOOK, Picture, Report, Table, picture, plus_minus
-from .study import Study, progress, run, whole
+from .study import Study, add_whole, progress, run
 from .subspaces import angles, right_singular_vectors, subspace_angle
 
 DIGITAL, ANALOG = "digital", "arrays"
@@ -44,13 +44,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--data", choices=("digits", "cancer"), default="digits",
         help="of those that come with scikit-learn (default: %(default)s)",
     )  # fmt: skip
-    for name, high, default, meaning in (
-        ("components", 20, 8, "to look for"),
-        ("iterations", 10000, 30, "two products with the data and one more each"),
-        ("chips", 1000, 3, "of the hardware as given"),
-    ):
-        shown = f"{meaning} (default: %(default)s)"
-        parser.add_argument(f"--{name}", type=whole(1, high), default=default, help=shown)
+    add_whole(
+        parser,
+        ("components", 1, 20, 8, "to look for"),
+        ("iterations", 1, 10000, 30, "two products with the data and one more each"),
+        ("chips", 1, 1000, 3, "of the hardware as given"),
+    )
 
 
 def compute(options: argparse.Namespace, params: CrossSimParameters) -> Report:

@@ -21,7 +21,7 @@ from .hardware import fitted
 from .products import Products
 from .report import LOOK, Picture, Report, Table, estimate, picture
 from .solvers import Product, conjugate_residuals, refined
-from .study import Study, progress, run, whole
+from .study import Study, add_whole, progress, run
 
 DIGITAL, ALONE, REFINED = "digital", "analog alone", "analog, refined"
 _COLOUR = {DIGITAL: "black", ALONE: COLOURS[1], REFINED: COLOURS[0]}
@@ -58,14 +58,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--systems", choices=("poisson", "regression", "both"), default="both",
         help="Poisson's equation, a Gaussian process (default: %(default)s)",
     )  # fmt: skip
-    for name, low, high, default, meaning in (
+    add_whole(
+        parser,
         ("grid", 4, 64, 32, "points per side for Poisson's equation; their square is its size"),
         ("chips", 1, 1000, 3, "per system"),
         ("corrections", 1, 1000, 60, "at most"),
         ("inner", 1, 1000, 40, "analog products of a correction, at most"),
-    ):
-        shown = f"{meaning} (default: %(default)s)"
-        parser.add_argument(f"--{name}", type=whole(low, high), default=default, help=shown)
+    )
 
 
 def compute(options: argparse.Namespace, params: CrossSimParameters) -> Report:

@@ -16,12 +16,12 @@ from matplotlib.ticker import NullLocator
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from applications.drawing import COLOURS, STYLE, encoded
+from applications.drawing import COLOURS, GRID_BELOW, encoded
 from applications.mvm_study.statistics import Estimate, mean_over_chips
 from applications.page import render
 from simulator import CrossSimParameters
 
-LOOK = STYLE | {"axes.axisbelow": True, "figure.constrained_layout.use": True}
+LOOK = GRID_BELOW | {"figure.constrained_layout.use": True}
 """The style of every figure: ``with mpl.rc_context(LOOK): ...``."""
 
 

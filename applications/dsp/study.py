@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +14,9 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-import simulator
-from applications.command import Parser, finished
+from applications.command import Parser, finished, now, say, versions
 from applications.mvm_study.errors import StudyError
-from applications.mvm_study.store import write_whole
+from applications.plain_files import write_whole
 from simulator import CrossSimParameters
 
 from .hardware import add_options, from_options, in_words
@@ -73,6 +69,13 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def add_whole(parser: argparse.ArgumentParser, *options: tuple[str, int, int, int, str]) -> None:
+    """Add options for integers: of each its name, lowest, highest and default value, a meaning."""
+    for name, low, high, default, meaning in options:
+        shown = f"{meaning} (default: %(default)s)"
+        parser.add_argument(f"--{name}", type=whole(low, high), default=default, help=shown)
+
+
 def several(low: float, high: float, kind: type = float) -> Callable[[str], list[Any]]:
     """Return a reader of numbers with commas between them, each from `low` to `high`."""
 
@@ -97,16 +100,14 @@ def _run(study: Study, given: Sequence[str], console: Console) -> None:
     folder = options.out or Path("results") / study.name
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"--out: {folder} is a file; allowed is a folder, existing or new")
-    started = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
+    started = now()
     # Solvers alternate between many small products; several threads would wait for one another.
     with threadpool_limits(1):
         report = study.compute(options, params)
-    names = ("numpy", "scipy", "scikit-learn", "matplotlib")
-    versions = {"OhmCore": simulator.__version__, "Python": platform.python_version()}
     setup: dict[str, Any] = {
         "command": shlex.join(["python", "-m", f"{__package__}.{study.name}", *given]),
         "started": started,
-        "versions": versions | {name: metadata.version(name) for name in names},
+        "versions": versions("numpy", "scipy", "scikit-learn", "matplotlib"),
         "hardware": in_words(report.params),
     }
     _write(folder, report, setup)
@@ -141,14 +142,9 @@ def _write(folder: Path, report: Report, setup: Mapping[str, Any]) -> None:
 
 
 def _show(report: Report, hardware: str, folder: Path, console: Console) -> None:
-    for line in (report.data, hardware):
-        console.print(line, markup=False, soft_wrap=True)
+    say(console, report.data, hardware)
     for table in report.tables:
         console.print()
         console.print(terminal(table))
-    for finding in report.findings:
-        console.print(finding, markup=False, soft_wrap=True)
     names = ", ".join(f"{picture.name}.png" for picture in report.pictures)
-    console.print(
-        f"\npage: {folder / 'index.html'}; figures: {names}", markup=False, soft_wrap=True
-    )
+    say(console, *report.findings, f"\npage: {folder / 'index.html'}; figures: {names}")

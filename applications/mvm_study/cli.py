@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import os
-import platform
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 from rich.console import Console
 from tqdm import tqdm
 
 import simulator
-from applications.command import Parser, finished
+from applications.command import Parser, finished, now, say, versions
 
 from .config import StudyConfig, load_config, plain_name, quick
 from .errors import StudyError
@@ -116,7 +113,7 @@ def _run(options: argparse.Namespace, command: str, console: Console, complaints
         looks = look_inside(config, settings, lambda: workload or load_workload(config))
         write_report(store, points, setup, looks)
     _show(store, points, setup, console)
-    console.print(f"\npage with figures: {page}", markup=False, soft_wrap=True)
+    say(console, f"\npage with figures: {page}")
 
 
 def _compute(store: Store, workload: Workload, workers: int, complaints: Console) -> None:
@@ -137,19 +134,16 @@ def _compute(store: Store, workload: Workload, workers: int, complaints: Console
             heard.update(dict.fromkeys(outcome.warnings))
             progress.update()
     store.finish()
-    for warning in heard:
-        complaints.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    say(complaints, *(f"warning: {warning}" for warning in heard))
     seconds = time.perf_counter() - started
     complaints.print(f"simulated {len(tasks)} chips in {seconds:.0f} s")
 
 
 def _new_setup(command: str, workload: Workload, digest: str) -> Setup:
-    names = ("numpy", "scipy", "scikit-learn")
-    versions = {"OhmCore": simulator.__version__, "Python": platform.python_version()}
     return Setup(
         command=command,
-        started=datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
-        versions=versions | {name: metadata.version(name) for name in names},
+        started=now(),
+        versions=versions("numpy", "scipy", "scikit-learn"),
         workload=workload.description,
         fingerprint=digest,
         digital_correct=workload.digital_correct(),

@@ -10,6 +10,7 @@ import yaml
 
 from applications.drawing import COLOURS, GREY
 from applications.page import render
+from applications.plain_files import write_whole
 from simulator import CrossSimParameters
 
 from .axes import axis, parameter_updates
@@ -17,7 +18,7 @@ from .config import StudyConfig, Values
 from .figures import Picture, grid_pictures, sweep_pictures, wire_picture
 from .settings import BASE, GRID
 from .statistics import Estimate, share
-from .store import Setup, Store, write_whole
+from .store import Setup, Store
 from .summary import Point, by_mapping, finding, of_sweep
 from .tables import decibel, percent, sweep_titles
 from .wires import Drops, Look

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from applications.plain_files import read_yaml, to_csv, to_yaml, write_whole
 
 from .config import StudyConfig
 from .errors import StudyError
@@ -79,9 +80,9 @@ class Store:
     def begin(self, setup: Setup) -> None:
         """Write what identifies the study, and an empty table."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "setup.yaml", _to_yaml(vars(setup)))
-        write_whole(self.results, _csv_lines([self._header]))
-        write_whole(self.folder / "study.yaml", _to_yaml(self.config.as_dict()))
+        write_whole(self.folder / "setup.yaml", to_yaml(vars(setup)))
+        write_whole(self.results, to_csv([self._header]))
+        write_whole(self.folder / "study.yaml", to_yaml(self.config.as_dict()))
 
     def resume(self, fingerprint: str) -> Setup:
         """Read what there is and return its set-up.
@@ -95,7 +96,7 @@ class Store:
         if len(whole) < len(content):
             write_whole(self.results, whole)
         if not whole:
-            write_whole(self.results, _csv_lines([self._header]))
+            write_whole(self.results, to_csv([self._header]))
         else:
             self._read_rows(whole)
         return setup
@@ -103,20 +104,20 @@ class Store:
     def append(self, setting: int, chip: int, metrics: Metrics) -> None:
         """Add the row of one chip, with a single write of the whole line."""
         self.rows[setting, chip] = metrics
-        line = _csv_lines([self._row(setting, chip, metrics)])
+        line = to_csv([self._row(setting, chip, metrics)])
         with self.results.open("ab", buffering=0) as file:
             file.write(line)
 
     def finish(self) -> None:
         """Rewrite the table in the order of the settings."""
         rows = [self._row(*task, metrics) for task, metrics in sorted(self.rows.items())]
-        write_whole(self.results, _csv_lines([self._header, *rows]))
+        write_whole(self.results, to_csv([self._header, *rows]))
 
     def _same_study(self, fingerprint: str) -> Setup:
         wanted = self.config.as_dict()
         try:
-            found = yaml.safe_load((self.folder / "study.yaml").read_text(encoding="utf-8"))
-            setup = Setup(**yaml.safe_load((self.folder / "setup.yaml").read_text("utf-8")))
+            found = read_yaml(self.folder / "study.yaml")
+            setup = Setup(**read_yaml(self.folder / "setup.yaml"))
         except (OSError, yaml.YAMLError, TypeError, ValueError):
             raise StudyError(
                 f"{self.folder} holds a damaged study; choose another folder with --out"
@@ -160,25 +161,8 @@ class Store:
         return [str(index), setting.sweep, setting.mapping, str(chip), *values, *numbers]
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-
-
 def _text(value: Any) -> str:
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
-
-
-def _csv_lines(rows: list[list[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
-
-
-def _to_yaml(content: dict[str, Any]) -> bytes:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).encode()
 
 
 def _wherever(config: Any) -> Any:
