@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from simulator.backend import Backend
 from simulator.circuits import Circuit
 from simulator.converters import ADC, DAC, ConverterRange
 from simulator.devices import Cell, CellLaw, Device, IdealDevice
+from simulator.devices.generic import spread_of
 from simulator.errors import ModelError, ParameterError, warn_user
+from simulator.kernels.programming import Programming
 from simulator.mapping import (
     CellLevels,
     CellStyle,
@@ -138,6 +141,15 @@ class Hardware:
     folding: bool
     record: bool
     memory_limit: int
+
+    @cached_property
+    def in_one_pass(self) -> Programming | None:
+        """Programming as numbers for one pass; None where a model has a law of its own."""
+        error, cell = spread_of(self.programming), self.cell
+        if error is None or not self.drift.is_ideal:
+            return None
+        high = math.inf if cell.high is None else cell.high
+        return Programming(self.code.as_numbers, *error, cell.Gmax, cell.low, high)
 
     @property
     def ideal_wires(self) -> bool:

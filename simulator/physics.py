@@ -17,6 +17,7 @@ from simulator.backend import Backend, EventsAhead, Purpose, Stream
 from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
 from simulator.hardware import Hardware
+from simulator.kernels.programming import Spread
 from simulator.kernels.threads import common_team
 from simulator.mapping import WeightScaling
 
@@ -68,6 +69,18 @@ class CellPhysics:
     backend: Backend
     hardware: Hardware
     streams: Callable[[Purpose], Stream]
+
+    def fresh(self, weights: Any, scaling: WeightScaling, place: Place, event: int) -> Born:
+        """Cells after programming ``weights``: in one pass where there is a kernel for it."""
+        programming, cells = self.hardware.in_one_pass, None
+        if programming is not None:
+            draws = programming.spread != Spread.NONE
+            key = self.streams(Purpose.PROGRAMMING).key if draws else None
+            names = place.cols.start, place.rows, event, key
+            cells = self.backend.kernels.program(weights, scaling.range, programming, names)
+        if cells is None:
+            return self.programmed(self.targets(weights, scaling), place, event)
+        return Born(cells)
 
     def targets(self, weights: Any, scaling: WeightScaling) -> Any:
         """Conductances that stand for ``weights``, (slices, sides, rows, columns).

@@ -78,7 +78,7 @@ class TileStack:
         """State after programming ``weights`` (rows, columns); nothing is stored yet."""
         xp, code, grid = self.backend.xp, self.hardware.code, self.grid
         physics, (place, unit_place) = self._physics, self._places
-        cells, unit = physics.programmed(physics.targets(weights, scaling), place, event), None
+        cells, unit = physics.fresh(weights, scaling, place, event), None
         if code.unit_column:
             shape = (*cells.start.shape[:2], len(grid.rows.sizes), grid.cols.length)
             target = xp.broadcast_to(code.unit(xp)[:, :, None, None], shape)

@@ -207,8 +207,8 @@ def test_normals_at_the_ends_of_their_range():
     edges = [0, 2**30, 2**31, 3 * 2**30, 2**32, 2**29, 0xB504F333]
     words = np.array(sorted({(e + d) % 2**32 for e in edges for d in (-2, -1, 0, 1)}), np.uint64)
     radius, cosine, sine = (np.empty(words.size) for _ in range(3))
-    numba_random._radii(words, radius)
-    numba_random._turns(words, cosine, sine)
+    numba_random._radii(words.size, words, radius)
+    numba_random._turns(words.size, words, cosine, sine)
     u = philox.unit_interval(np, words)
     np.testing.assert_allclose(radius, np.sqrt(-2 * np.log(u)), rtol=4 * np.finfo(float).eps)
     for got, wanted in ((cosine, np.cos(2 * np.pi * u)), (sine, np.sin(2 * np.pi * u))):

@@ -106,7 +106,11 @@ class MatrixLayer(AnalogLayer):
 
     def _mark(self) -> None:
         super()._mark()
+        was_linear = self.__dict__.get("_held") is not None and bool(self._reach)
         self.__dict__.update(_held=None, _reach=None, _versions=None)
+        if was_linear:
+            # The next call asks for both, and the cells are still in the processor's cache.
+            _ = self._held_parameters, self.linear_reach
 
     # -- reading back ------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from simulator.devices.base import SQRT_TWELVE, Cell, Device
+from simulator.kernels.programming import Spread
 from simulator.schema import parameter
 
 
@@ -92,3 +93,22 @@ class UniformInverseProportionalDevice(_InverseProportional, _GenericDevice):
     """Uniform error of full width ``magnitude * Gmax**2 / G``."""
 
     distribution: ClassVar[Literal["normal", "uniform"]] = "uniform"
+
+
+_SPREADS: dict[type, Spread] = {
+    NormalIndependentDevice: Spread.CONSTANT,
+    NormalProportionalDevice: Spread.CONDUCTANCE,
+    NormalInverseProportionalDevice: Spread.INVERSE,
+}
+
+
+def spread_of(model: Device) -> tuple[Spread, float] | None:
+    """What the programming error of a model is proportional to, and its magnitude.
+
+    None for a model with a law of its own, as one derived from these may have.
+    """
+    if model.is_ideal:
+        return Spread.NONE, 0.0
+    if isinstance(model, _GenericDevice) and type(model) in _SPREADS:
+        return _SPREADS[type(model)], model.magnitude
+    return None

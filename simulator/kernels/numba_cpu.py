@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels.lines import IN_PART, OUT_PART, SIDE, SLICE, Lines, in_memory_order
+from simulator.kernels.programming import Programming, Sides, Spread
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference import ReferenceKernels
 from simulator.kernels.threads import Team, common_team
@@ -139,6 +140,36 @@ class NumbaKernels(ReferenceKernels):
             )
 
         self.team.share(work, memory.size, 1)
+
+    def program(
+        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
+    ) -> Any:
+        """In one pass, but for small arrays that draw nothing, and cells that are no numbers."""
+        code, spread = programming.code, programming.spread
+        first_col, rows, event, key = names
+        if spread == Spread.NONE and weights.size < SMALL:
+            return None
+        from simulator.kernels import numba_programming
+
+        weights = np.ascontiguousarray(weights, dtype=np.float64)
+        sides = 2 if code.sides in (Sides.ONE_SIDED, Sides.TWO_SIDED) else 1
+        out = np.empty((max(1, code.slices), sides, *weights.shape))
+        failed, full = np.zeros(1, dtype=bool), programming.full_scale
+        arguments = (
+            weights, scale,
+            (int(code.sides), code.lowest, code.level_steps, code.span, code.slices,
+             (code.steps, code.base, code.shift, code.signed)),
+            (int(spread), programming.magnitude, full, full**2, programming.low, programming.high),
+            (first_col, np.asarray(rows).astype(np.uint64), np.uint64(event), np.uint64(0)),
+            tuple(map(np.uint64, key or (0, 0))), out, failed,
+        )  # fmt: skip
+
+        def work(start: int, stop: int) -> None:
+            numba_programming.program(start, stop, *arguments)
+
+        drawn = DRAW_COST if spread != Spread.NONE else 1
+        self.team.share(work, len(weights), drawn * out.size // len(weights))
+        return None if failed[0] else out
 
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
         """As the reference, in one pass."""

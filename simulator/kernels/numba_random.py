@@ -11,6 +11,8 @@ from simulator.kernels.philox import MULTIPLIERS, ROUNDS, WEYL
 
 # Counters at a time: what lies between two steps stays in the nearest cache.
 BLOCK = 128
+# Numbers of one counter.
+LANES = 4
 FIRST_FACTOR, SECOND_FACTOR = (np.uint64(number) for number in MULTIPLIERS)
 FIRST_STEP, SECOND_STEP = (np.uint64(number) for number in WEYL)
 WORD = np.uint64(0xFFFFFFFF)
@@ -23,10 +25,10 @@ QUARTER, EIGHTH, RADIANS = 1 << 30, 1 << 29, 2 * math.pi * 2.0**-32
 
 
 @compiled
-def _words(place, row, key, out):
-    """Four words for every counter (place, *row) into ``out`` (4, places)."""
+def _words(n, place, row, key, out):
+    """Four words for each of ``n`` counters (place, *row) into ``out`` (4, n)."""
     first_key, second_key = key
-    for j in range(place.size):
+    for j in range(n):
         a, b, c, d = place[j] & WORD, row[0] & WORD, row[1] & WORD, row[2] & WORD
         k, m = first_key, second_key
         for _ in range(ROUNDS):
@@ -38,12 +40,12 @@ def _words(place, row, key, out):
 
 
 @compiled
-def _radii(words, out):
+def _radii(n, words, out):
     """``sqrt(-2 log u)`` for u in the middle of each word's bin of (0, 1)."""
     numbers = out.view(np.int64)
-    for j in range(words.size):
+    for j in range(n):
         out[j] = np.float64(np.int64(words[j])) + 0.5
-    for j in range(words.size):
+    for j in range(n):
         bits = numbers[j]
         # x = fraction * 2**power with the fraction between sqrt(1/2) and sqrt(2).
         power = (bits >> 52) - 1023
@@ -63,9 +65,9 @@ def _radii(words, out):
 
 
 @compiled
-def _turns(words, cosine, sine):
+def _turns(n, words, cosine, sine):
     """Cosine and sine of the angle that each word is, as a fraction of a turn."""
-    for j in range(words.size):
+    for j in range(n):
         word = np.int64(words[j])
         quarter = (word + EIGHTH) >> 30
         x = (np.float64(word - quarter * QUARTER) + 0.5) * RADIANS
@@ -81,21 +83,33 @@ def _turns(words, cosine, sine):
 
 
 @compiled
+def rooms_for_normals():
+    """What lies between two steps of ``fill_normals``."""
+    return np.empty((LANES, BLOCK + 1), dtype=np.uint64), np.empty((3, BLOCK + 1))
+
+
+@compiled
+def fill_normals(n, places, row, key, rooms, out):
+    """Standard normals of ``n`` counters (place, *row), few enough for ``rooms``: out (n, 4)."""
+    words, parts = rooms
+    radius, cosine, sine = parts[0], parts[1], parts[2]
+    _words(n, places, row, key, words)
+    for pair in range(LANES // 2):
+        _radii(n, words[2 * pair], radius)
+        _turns(n, words[2 * pair + 1], cosine, sine)
+        for j in range(n):
+            out[j, 2 * pair] = radius[j] * cosine[j]
+            out[j, 2 * pair + 1] = radius[j] * sine[j]
+
+
+@compiled
 def normals(start, stop, places, rows, key, out):
     """Standard normals of counters (place, row) for rows [start, stop): out (rows, places, 4)."""
-    words = np.empty((4, BLOCK), dtype=np.uint64)
-    radius, cosine, sine = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    rooms = rooms_for_normals()
     for r in range(start, stop):
         for first in range(0, places.size, BLOCK):
-            some = places[first : first + BLOCK]
-            n = some.size
-            _words(some, rows[r], key, words)
-            for pair in range(2):
-                _radii(words[2 * pair, :n], radius[:n])
-                _turns(words[2 * pair + 1, :n], cosine[:n], sine[:n])
-                for j in range(n):
-                    out[r, first + j, 2 * pair] = radius[j] * cosine[j]
-                    out[r, first + j, 2 * pair + 1] = radius[j] * sine[j]
+            n = min(BLOCK, places.size - first)
+            fill_normals(n, places[first:], rows[r], key, rooms, out[r, first:])
 
 
 @compiled
@@ -105,7 +119,7 @@ def uniforms(start, stop, places, rows, key, out):
     for r in range(start, stop):
         for first in range(0, places.size, BLOCK):
             some = places[first : first + BLOCK]
-            _words(some, rows[r], key, words)
+            _words(some.size, some, rows[r], key, words)
             for j in range(some.size):
                 for lane in range(4):
                     word = np.float64(np.int64(words[lane, j]))

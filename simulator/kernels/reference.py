@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels import philox
+from simulator.kernels.programming import Programming
 from simulator.kernels.reading import Reading, read_codes
 
 # Philox is evaluated in pieces whose temporaries stay in the processor's cache.
@@ -77,6 +78,17 @@ class ReferenceKernels:
         no offset.
         """
         return read_codes(self.xp, amps, reading, totals, dtype)
+
+    def program(
+        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
+    ) -> Any:
+        """Cells (slices, sides, rows, columns) for ``weights``; None: they go stage by stage.
+
+        ``scale`` is the range of the weights, low and high, and the limit they are fractions of.
+        ``names`` are number of the first column, numbers of the rows, event, and key of the random
+        stream (None where nothing is drawn).
+        """
+        return None
 
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
         """Variables of given mean and variance from standard normals, in the dtype of the mean."""

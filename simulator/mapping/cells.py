@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
+
+from simulator.kernels.programming import Sides
 
 
 class CellStyle(Protocol):
@@ -18,6 +20,8 @@ class CellStyle(Protocol):
     def merge(self) -> tuple[float, ...]:
         """Weight of each cell in the value."""
 
+    sides: ClassVar[Sides]
+
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """Cell values of shape ``(slices, sides, ...)`` from values ``(slices, ...)``."""
 
@@ -25,6 +29,8 @@ class CellStyle(Protocol):
 @dataclass(frozen=True)
 class OneSidedPair:
     """A differential pair with one of its cells at the lowest conductance."""
+
+    sides: ClassVar[Sides] = Sides.ONE_SIDED
 
     @property
     def merge(self) -> tuple[float, ...]:
@@ -43,6 +49,8 @@ class OneSidedPair:
 class TwoSidedPair:
     """A differential pair whose conductances add up to a constant."""
 
+    sides: ClassVar[Sides] = Sides.TWO_SIDED
+
     @property
     def merge(self) -> tuple[float, ...]:
         """Positive cell minus negative cell."""
@@ -56,6 +64,8 @@ class TwoSidedPair:
 @dataclass(frozen=True)
 class SingleCell:
     """One cell for an unsigned value; the shift of the weights is taken off after the read."""
+
+    sides: ClassVar[Sides] = Sides.SINGLE
 
     @property
     def merge(self) -> tuple[float, ...]:

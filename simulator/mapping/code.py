@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernels.programming import CellCode, Sides
 from simulator.kernels.reading import ShiftAdd
 from simulator.mapping.cells import CellStyle
 from simulator.mapping.digits import SlicedWeight, WholeWeight
@@ -107,6 +108,20 @@ class WeightCode:
             return self.levels.nearest(width * (w / 2 + 0.5) + (1.0 - width), xp)[None, None]
         values = self.digits.encode(w, xp)
         return self.levels.encode(self.cells.encode(values, xp), xp)
+
+    @cached_property
+    def as_numbers(self) -> CellCode:
+        """What ``encode`` does, for a kernel that does it in one pass."""
+        digits, levels = self.digits, self.levels
+        steps = 2**levels.cell_bits - 1 if levels.cell_bits > 0 else 0
+        if isinstance(digits, WholeWeight):
+            sides = self.cells.sides if digits.signed else Sides.OFFSET
+            return CellCode(sides, levels.lowest, steps, span=digits.span)
+        return CellCode(
+            self.cells.sides, levels.lowest, steps, digits.num_slices, float(digits.steps),
+            float(2**digits.slice_bits), 0.0 if digits.signed else 2.0 ** (digits.weight_bits - 1),
+            digits.signed,
+        )  # fmt: skip
 
     def unit(self, xp: ModuleType) -> Any:
         """Target conductances of a unit-column cell, shape (slices, sides)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -42,6 +43,12 @@ class WeightScaling:
     def limit(self) -> float:
         """The weight that one full cell stands for."""
         return max(abs(self.low), abs(self.high))
+
+    @property
+    def range(self) -> tuple[float, float, float]:
+        """Lowest and highest weight that cells are programmed to, and the limit."""
+        low, high = (self.low, self.high) if self.clipping else (-math.inf, math.inf)
+        return float(low), float(high), float(self.limit)
 
     def encode(self, weights: Any, xp: ModuleType) -> Any:
         """Weights as fractions of ``limit``, clipped to the range if ``clipping``; float64."""
