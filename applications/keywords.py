@@ -20,6 +20,13 @@ from simulator.parameters import ADCRangeLimits, CoreStyle, CrossSimParameters
 Circuits = Mapping[str, tuple[str, Mapping[str, Any]]]
 """What a value of ``adc_type`` stands for: a model of converter, and its fields."""
 
+_MEANT = {
+    "dac_bits": "input_bits",
+    "dac_range": "input_range",
+    "gate_input": "current_from_input",
+}
+"""Keywords of older scripts, and those that stand nearest in meaning."""
+
 RESISTANCES = ("Rp_row", "Rp_col", "Rp_row_terminal", "Rp_col_terminal")
 
 
@@ -37,10 +44,12 @@ class Keywords:
         given: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
     ) -> None:
+        meant = {**_MEANT, **(names or {})}
         for name in given.keys() - defaults.keys():
+            hint = f" Did you mean {meant[name]!r}?" if name in meant else nearest(name, defaults)
             warn_once(
                 (f"{function} keyword", name),
-                f"{function}: ignored the unknown keyword {name!r}.{nearest(name, defaults)}",
+                f"{function}: ignored the unknown keyword {name!r}.{hint}",
                 stacklevel=3,
             )
         self.function = function
@@ -114,9 +123,10 @@ def set_core(keywords: Keywords) -> None:
     targets = {
         "core.bit_sliced.style" if sliced else "core.style": "wtmodel",
         "core.weight_bits": "weight_bits",
-        "core.bit_sliced.num_slices": "Nslices",
         "core.balanced.style": "balanced_style",
     }
+    if sliced:
+        targets["core.bit_sliced.num_slices"] = "Nslices"
     for path, keyword in (("core.rows_max", "NrowsMax"), ("core.cols_max", "NcolsMax")):
         if keywords[keyword] is not None:
             targets[path] = keyword
@@ -192,13 +202,12 @@ def set_array(keywords: Keywords, wires: bool) -> None:
     )
 
 
-def set_inputs(keywords: Keywords, low: float, high: float) -> None:
+def set_inputs(keywords: Keywords, low: float, high: float, signed: bool) -> None:
     """Set DAC and input range; `low` and `high` become symmetric where a sign is converted."""
     params = keywords.params
     dac, inputs = params.xbar.dac.mvm, params.core.mapping.inputs.mvm
-    positive = keywords.truth("positiveInputsOnly")
     keywords.assign({"xbar.dac.mvm.bits": "input_bits"})
-    dac.signed = not (positive or low >= 0)
+    dac.signed = signed
     dac.model = "SignMagnitudeDAC" if dac.signed else "QuantizerDAC"
     if dac.bits > 0:
         keywords.assign_flags({"xbar.dac.mvm.input_bitslicing": "input_bitslicing"})

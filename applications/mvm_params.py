@@ -128,7 +128,8 @@ def set_params(**kwargs: Any) -> CrossSimParameters:
     if keywords["drift_model"] not in (None, "none"):
         keywords.assign({"xbar.device.drift_error.model": "drift_model"})
     set_array(keywords, keywords.number("Rp_row") > 0 or keywords.number("Rp_col") > 0)
-    set_inputs(keywords, *keywords.range("input_range"))
+    low, high = keywords.range("input_range")
+    set_inputs(keywords, low, high, low < 0 and not keywords.truth("positiveInputsOnly"))
     set_adc(keywords, _CONVERTER_CIRCUITS)
     keywords.assign_flags({"simulation.useGPU": "useGPU"})
     keywords.assign({"simulation.gpu_id": "gpu_id"})

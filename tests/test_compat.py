@@ -146,6 +146,18 @@ def test_the_array_module_of_the_process():
         _ = xp.no_such_function
 
 
+def test_the_array_module_of_the_process_becomes_numpy_again(monkeypatch):
+    from simulator.backend import ComputeBackend
+    from simulator.testing import fake_backend
+
+    xp = ComputeBackend()
+    monkeypatch.setattr(xp, "_backend", fake_backend())
+    assert xp.asarray is not np.asarray
+    xp._reset()
+    assert xp.asarray is np.asarray
+    assert ComputeBackend() is xp
+
+
 def test_parameters_of_single_converter_circuits():
     from simulator.parameters.xbar_parameters import ADCParameters, RampADCParameters
 

@@ -41,13 +41,14 @@ def as_product(**keywords):
         {"error_model": "generic", "alpha_error": 0.1, "proportional_error": True},
         {"noise_model": "generic", "alpha_noise": 0.1},
         {"Rp_row": 0.5, "Rp_col": 0.25, "selected_rows": "bottom", "NrowsMax": 64},
-        {"input_range": (-2, 1), "adc_range": (-3, 3.001)},
+        {"input_range": (-2, 1), "adc_range": (-3, 3.001), "positiveInputsOnly": False},
         {"input_bitslicing": True, "input_slice_size": 2, "adc_per_ibit": True},
-        {"adc_range_option": "MAX", "positiveInputsOnly": True, "Rmin": 1e4, "Rmax": 1e6},
+        {"adc_range_option": "MAX", "Rmin": 1e4, "Rmax": 1e6},
     ],
     ids=str,
 )
 def test_where_nothing_differs_it_is_set_params(keywords):
+    keywords = {"positiveInputsOnly": True, **keywords}
     params, expected = dnn_inference_params(**keywords), as_product(**keywords)
     expected.simulation.analytics.ntest = 1
     assert params == expected
@@ -58,7 +59,7 @@ def test_the_defaults_are_those_of_a_network():
     assert (params.xbar.dac.mvm.bits, params.xbar.adc.mvm.bits) == (8, 8)
     assert params.xbar.device.infinite_on_off_ratio
     assert params.xbar.array.Icol_max == 0
-    assert params.core.mapping.inputs.mvm.max == 1
+    assert (params.core.mapping.inputs.mvm.min, params.core.mapping.inputs.mvm.max) == (-1, 1)
     assert params.xbar.adc.mvm.calibrated_range == [0, 1]
     assert dnn_inference_params(**DEFAULTS) == params
 
@@ -82,7 +83,26 @@ def test_a_bias_on_the_array_needs_a_range_up_to_one():
         ranges[digital] = params.core.mapping.inputs.mvm.max
     assert ranges == {False: 1, True: 0.25}
     wider = dnn_inference_params(input_range=np.array([0, 3.0])).core.mapping.inputs.mvm
-    assert (wider.min, wider.max) == (0, 3)
+    assert (wider.min, wider.max) == (-3, 3)
+
+
+@pytest.mark.parametrize("style", ["BALANCED", "OFFSET"])
+def test_inputs_have_a_sign_unless_they_are_said_to_be_positive(style):
+    rng = np.random.default_rng(2)
+    w, x = rng.normal(size=(5, 8)), rng.uniform(-1, 1, 8)
+    for positive, seen in ((False, x), (True, np.maximum(x, 0))):
+        params = dnn_inference_params(core_style=style, adc_bits=0, positiveInputsOnly=positive)
+        assert params.xbar.dac.mvm.signed is not positive
+        # Half a step of 255 over (0, 1), or of 127 each side, in every input.
+        rounding = np.abs(w).sum(axis=1) / 2 / (255 if positive else 127)
+        assert (np.abs(AnalogCore(w, params) @ x - w @ seen) <= rounding).all()
+
+
+@pytest.mark.parametrize("keywords", [{}, {"input_bitslicing": True, "input_bits": 0}])
+def test_the_adc_converts_single_bits_only_where_there_are_any(keywords):
+    assert dnn_inference_params(adc_per_ibit=True, **keywords) == dnn_inference_params(**keywords)
+    sliced = dnn_inference_params(adc_per_ibit=True, input_bitslicing=True)
+    assert sliced.xbar.adc.mvm.adc_per_ibit
 
 
 @pytest.mark.parametrize("model", [None, "none"])
@@ -167,7 +187,7 @@ def test_wrong_values_name_the_keyword(keyword, value):
 
 
 def test_unknown_keywords_are_ignored_with_one_warning_that_names_the_nearest():
-    with pytest.warns(OhmCoreWarning, match=r"'wtmodel'") as caught:
+    with pytest.warns(OhmCoreWarning, match=r"'wtmodel'.*'core_style'") as caught:
         assert dnn_inference_params(wtmodel="OFFSET") == dnn_inference_params()
     assert caught[0].filename == __file__
     with pytest.warns(OhmCoreWarning, match=r"Did you mean 'digital_bias'"):

@@ -32,7 +32,6 @@ def _differences(mine, theirs, prefix):
 
 
 DEFAULT_SETTINGS = {
-    "core.bit_sliced.num_slices": 1,
     "core.mapping.inputs.mvm.min": -1e12,
     "core.mapping.inputs.mvm.max": 1e12,
     "xbar.device.cell_bits": -1,

@@ -231,10 +231,17 @@ def set_twice(node, name, value):
     setattr(node, name, value)
 
 
-@pytest.mark.parametrize("name", ["gate_input", "dac_bits", "dac_range"])
-def test_obsolete_keywords_of_set_params_are_ignored_with_one_warning(name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("gate_input", "current_from_input"),
+        ("dac_bits", "input_bits"),
+        ("dac_range", "input_range"),
+    ],
+)
+def test_obsolete_keywords_of_set_params_are_ignored_with_one_warning(name, meant, monkeypatch):
     monkeypatch.setattr("simulator.errors._warned", set())
-    with pytest.warns(OhmCoreWarning, match=name) as caught:
+    with pytest.warns(OhmCoreWarning, match=f"'{name}'.*'{meant}'") as caught:
         params = [set_params(**{name: 8}) for _ in range(2)]
     assert len(caught) == 1
     assert params == [set_params()] * 2

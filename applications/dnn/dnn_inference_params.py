@@ -85,6 +85,9 @@ def dnn_inference_params(**kwargs: Any) -> CrossSimParameters:
       and what to record is still taken from them.
     - `input_bits` = 0: inputs are not converted; `input_range` is then only the unit that ADC
       ranges refer to, and inputs beyond it are not clipped.
+    - `positiveInputsOnly`: without it inputs have a sign, also where `input_range` begins at 0; the
+      range is then that of their magnitude.
+    - `adc_per_ibit`: counts for nothing where inputs are not bit-sliced.
     - `digital_bias`: the bias is added after the ADC. Otherwise it is a row of the array that is
       driven with 1, and the input range reaches at least to 1.
     - `drift_model`: a model enables drift at the time `t_drift`; None and "none" are no drift.
@@ -104,8 +107,11 @@ def dnn_inference_params(**kwargs: Any) -> CrossSimParameters:
         _set_effects(keywords)
         wires = [keywords.number(name) for name in RESISTANCES]
         set_array(keywords, any(wires))
-        set_inputs(keywords, *_input_range(keywords))
+        signed = not keywords.truth("positiveInputsOnly")
+        set_inputs(keywords, *_input_range(keywords), signed)
         set_adc(keywords, _CONVERTER_CIRCUITS)
+        adc, dac = keywords.params.xbar.adc.mvm, keywords.params.xbar.dac.mvm
+        adc.adc_per_ibit = adc.adc_per_ibit and dac.input_bitslicing
     _set_simulation(keywords)
     keywords.params.validate()
     return keywords.params

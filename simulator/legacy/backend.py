@@ -29,6 +29,10 @@ class ComputeBackend:
         """Whether arrays lie on a GPU."""
         return self._backend.device_id is not None
 
+    def _reset(self) -> None:
+        """Be NumPy again, as scripts ask for before their cores change between CPU and GPU."""
+        self._backend = numpy_backend()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend.xp, name)
 
