@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -48,8 +50,33 @@ def require_finite(array: Any, what: str, backend: Backend) -> None:
     if not finite.all():
         place = tuple(int(i) for i in np.argwhere(backend.to_host(~finite))[0])
         raise InputError(
-            f"{what}: value {array[place]} at index {place}; allowed are finite numbers"
+            f"{what}: value {backend.to_host(array[place])} at index {place}; allowed are finite "
+            "numbers"
         )
+
+
+def require_finite_input(array: Any, backend: Backend) -> None:
+    """``require_finite`` of inputs, where looking at them costs no wait.
+
+    On a GPU a NaN goes through to the results, as it does in array code there; host arrays are
+    looked at before they go there.
+    """
+    if not backend.is_asynchronous:
+        require_finite(array, "input", backend)
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def on_device(method: Method) -> Method:
+    """A method that makes its arrays on the device of the core, whichever is the current one."""
+
+    @wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with self.backend.active():
+            return method(self, *args, **kwargs)
+
+    return cast(Method, run)
 
 
 class ArrayLike(ABC):
@@ -87,19 +114,23 @@ class ArrayLike(ABC):
 
     # -- products ----------------------------------------------------------------------------
 
+    @on_device
     def matvec(self, vec: Any) -> Any:
         """A @ x for x of shape (n,) or (n, 1); result (m,) or (m, 1). Raises ShapeError."""
         return self._vector_product(vec, transposed=False, column_shape=lambda n: (n, 1))
 
+    @on_device
     def vecmat(self, vec: Any) -> Any:
         """x @ A for x of shape (m,) or (1, m); result (n,) or (1, n). Raises ShapeError."""
         return self._vector_product(vec, transposed=True, column_shape=lambda m: (1, m))
 
+    @on_device
     def rmatvec(self, vec: Any) -> Any:
         """The adjoint product ``A.conj().T @ x`` for x of shape (m,) or (m, 1)."""
         x = numeric_array(vec, "input", self.backend)
         return self.vecmat(x.reshape(-1).conj()).conj().reshape(-1, *x.shape[1:])
 
+    @on_device
     def matmat(self, mat: Any) -> Any:
         """A @ X for X of shape (..., n, k); result (..., m, k). Raises ShapeError."""
         x = self._input(mat)
@@ -112,6 +143,7 @@ class ArrayLike(ABC):
         out = self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
         return self._where_it_came_from(out, mat)
 
+    @on_device
     def rmatmat(self, mat: Any) -> Any:
         """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError.
 
@@ -164,7 +196,10 @@ class ArrayLike(ABC):
     def _input(self, x: Any) -> Any:
         if isinstance(x, ArrayLike):
             x = x.get_matrix()
-        return numeric_array(x, "input", self.backend)
+        array = numeric_array(x, "input", self.backend)
+        if self.backend.is_asynchronous and array is not x:
+            require_finite(array, "input", self.backend)
+        return array
 
     def as_linear_operator(self) -> Any:
         """This core as a ``scipy.sparse.linalg.LinearOperator``, its adjoint included.

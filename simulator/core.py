@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arraylike import NUMERIC_KINDS, ArrayLike, numeric_array, require_finite
+from simulator.arraylike import (
+    NUMERIC_KINDS,
+    ArrayLike,
+    numeric_array,
+    on_device,
+    require_finite,
+    require_finite_input,
+)
 from simulator.arrays import Arrays
 from simulator.backend import Backend, RandomSource, select_backend
 from simulator.complexes import (
@@ -21,13 +28,18 @@ from simulator.complexes import (
     expand_matrix,
 )
 from simulator.dtypes import compute_dtype, output_dtype, store_as
-from simulator.errors import InputError, ShapeError, warn_user
+from simulator.errors import InputError, ShapeError
 from simulator.geometry import Geometry
 from simulator.hardware import snapshots
 from simulator.irdrop import IRDrop, ir_drop
 from simulator.mapping import WeightScaling, symmetric_limit
+from simulator.matrix_checks import (
+    checked_matrix,
+    refuse_complex,
+    warn_range,
+    warn_two_sided,
+)
 from simulator.parameters import CrossSimParameters
-from simulator.parameters.core_parameters import BalancedCoreStyle, CoreStyle
 from simulator.parts import ArrayPart
 from simulator.products import Product
 from simulator.recorder import Recorder
@@ -77,20 +89,25 @@ class AnalogCore(Geometry, ArrayLike):
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
         self._dtype: Any = None
         self._fast: tuple[Any, Any, int] | None = None
-        matrix = self._checked(matrix)
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
-        self._shape = matrix.shape
-        if self.complex_valued and min(matrix.shape) < 2:
-            raise ShapeError(f"complex cores need at least 2 rows and columns: {matrix.shape}")
-        expansion = 2 if self.complex_valued else 1
-        self.nrow, self.ncol = (length * expansion for length in matrix.shape)
-        shape = (self.nrow, self.ncol)
-        self.arrays = Arrays(shape, trees, several, self._backend, self._random, numbering)
+        self._lay_out(matrix, trees, several, numbering)
         if not empty_matrix:
             self.set_matrix(matrix)
 
+    @on_device
+    def _lay_out(self, matrix: Any, trees: Any, several: bool, numbering: Any) -> None:
+        """Make arrays for a matrix of this shape."""
+        self._shape = checked_matrix(matrix, self.params.core, self._backend).shape
+        if self.complex_valued and min(self._shape) < 2:
+            raise ShapeError(f"complex cores need at least 2 rows and columns: {self._shape}")
+        expansion = 2 if self.complex_valued else 1
+        self.nrow, self.ncol = (length * expansion for length in self._shape)
+        shape = (self.nrow, self.ncol)
+        self.arrays = Arrays(shape, trees, several, self._backend, self._random, numbering)
+
     # -- programming -------------------------------------------------------------------------
 
+    @on_device
     def set_matrix(
         self,
         matrix: Any,
@@ -105,7 +122,7 @@ class AnalogCore(Geometry, ArrayLike):
         ``verbose`` logs the range of the matrix. ``draw`` names the random numbers of the
         programming: the same number draws the same errors again; None draws new ones.
         """
-        matrix = self._checked(matrix)
+        matrix = checked_matrix(matrix, self.params.core, self._backend)
         if matrix.shape != self.shape:
             raise ShapeError(f"matrix of shape {matrix.shape} for a core of shape {self.shape}")
         if verbose:
@@ -113,17 +130,18 @@ class AnalogCore(Geometry, ArrayLike):
         if error_mask is not None:
             self[error_mask] = matrix[error_mask]
             return
-        self._warn_two_sided(matrix.dtype)
+        warn_two_sided(self.params, matrix.dtype)
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
         self.arrays.program(weights, self._weight_scaling(weights), draw)
         self._dtype = matrix.dtype
         self._forget()
 
+    @on_device
     def _assign(self, rows: range, cols: range, value: Any) -> None:
         require_finite(value, "weights", self._backend)
         if self._dtype is not None and value.dtype != self._dtype:
-            self._refuse_complex(value)
+            refuse_complex(value, self.params.core)
             complex_type = np.result_type(self._dtype, np.complex64)
             # As in NumPy, a block takes the dtype of the array it goes to.
             value = value.astype(complex_type if value.dtype.kind == "c" else self._dtype)
@@ -135,30 +153,13 @@ class AnalogCore(Geometry, ArrayLike):
             return
         if self._dtype is None:
             raise InputError("a part of an unprogrammed core; program the whole matrix first")
-        self._refuse_complex(value)
-        self._warn_range(value)
+        refuse_complex(value, self.params.core)
+        warn_range(value, self.arrays.scaling)
         blocks = [(rows, cols, value)]
         if self.complex_valued:
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
         self.arrays.reprogram(blocks)
         self._forget()
-
-    def _checked(self, matrix: Any) -> Any:
-        matrix = numeric_array(matrix, "matrix", self._backend)
-        if matrix.ndim != 2 or matrix.size == 0:
-            raise ShapeError(
-                f"matrix of shape {matrix.shape}; needed are two dimensions, not empty"
-            )
-        require_finite(matrix, "matrix", self._backend)
-        self._refuse_complex(matrix)
-        return matrix
-
-    def _refuse_complex(self, matrix: Any) -> None:
-        core = self.params.core
-        if matrix.dtype.kind == "c" and not (core.complex_matrix or core.complex_input):
-            raise InputError(
-                "the matrix is complex; set core.complex_matrix = True in the parameters"
-            )
 
     def _weight_scaling(self, weights: Any) -> WeightScaling:
         limits = self.params.core.mapping.weights
@@ -170,26 +171,9 @@ class AnalogCore(Geometry, ArrayLike):
         limit = symmetric_limit(weights, limits.percentile, self._backend.xp)
         return WeightScaling(-limit, limit, limits.clipping)
 
-    def _warn_two_sided(self, dtype: Any) -> None:
-        core, cell_bits = self.params.core, self.params.xbar.device.cell_bits
-        two_sided = core.balanced.style == BalancedCoreStyle.TWO_SIDED
-        if core.style == CoreStyle.BALANCED and two_sided and cell_bits > 0 and dtype != np.int8:
-            warn_user(
-                "core.balanced.style is TWO_SIDED with xbar.device.cell_bits > 0: no pair of "
-                "levels stands for the weight zero"
-            )
-
-    def _warn_range(self, value: Any) -> None:
-        parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
-        outside = any(bool((p < self.min).any() or (p > self.max).any()) for p in parts)
-        if outside:
-            warn_user(
-                f"weights outside the programmed range [{self.min:g}, {self.max:g}] of the core; "
-                "program the whole matrix to change the range"
-            )
-
     # -- reading back ------------------------------------------------------------------------
 
+    @on_device
     def get_matrix(self) -> Any:
         """The matrix the cells hold, (m, n), in the dtype of the programmed matrix.
 
@@ -203,6 +187,7 @@ class AnalogCore(Geometry, ArrayLike):
             return store_as(full, self._dtype, self._backend.xp)
         return collapse_matrix(full).astype(np.result_type(self._dtype, np.complex64))
 
+    @on_device
     def get_effective_matrix(self) -> Any:
         """The matrix that the arrays multiply by, (m, n): what a layer back-propagates through.
 
@@ -228,12 +213,12 @@ class AnalogCore(Geometry, ArrayLike):
                 with np.errstate(all="ignore"):
                     y = weights @ x
                 first = y[0]
-                if math.isfinite(first) if x.ndim == 1 else self._backend.xp.isfinite(first).all():
+                if math.isfinite(first) if x.ndim == 1 else np.isfinite(first).all():
                     return y
         return self.matmul(x)
 
     def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
-        require_finite(inputs, "input", self._backend)
+        require_finite_input(inputs, self._backend)
         self._require_programmed()
         option = self.params.core.output_dtype
         dtype = output_dtype(option, self._dtype, inputs.dtype, self.complex_valued)
@@ -250,13 +235,14 @@ class AnalogCore(Geometry, ArrayLike):
                 self._keep_fast(dtype)
         return store_as(out, dtype, self._backend.xp)
 
+    @on_device
     def multiply(self, inputs: Any, product: Product) -> Any:
         """The matrix times the vectors that ``product`` makes of ``inputs``: (m, *rest).
 
         For layers whose inputs are not columns of a matrix; the result is in the dtype the
-        computation needs. Raises InputError for NaN or infinity and for complex cores.
+        computation needs. Raises InputError for complex cores and, on the CPU, for NaN or infinity.
         """
-        require_finite(inputs, "input", self._backend)
+        require_finite_input(inputs, self._backend)
         self._require_programmed()
         if self.complex_valued or inputs.dtype.kind == "c":
             raise InputError("a product of its own needs a real core and real inputs")
@@ -264,6 +250,7 @@ class AnalogCore(Geometry, ArrayLike):
         return self.arrays.apply(inputs.astype(compute, copy=False), False, product)
 
     @property
+    @on_device
     def linear_reach(self) -> float:
         """``core @ x`` is the product with ``get_effective_matrix()`` for all |x| below this.
 
@@ -276,10 +263,12 @@ class AnalogCore(Geometry, ArrayLike):
         return min(stack.path(False).linear_reach for stack in self.arrays.stacks)
 
     @property
+    @on_device
     def keeps_zero(self) -> bool:
         """True where an input of zero becomes a voltage of exactly zero."""
         return all(stack.hardware.mvm.keeps_zero(self._backend) for stack in self.arrays.stacks)
 
+    @on_device
     def get_state(self) -> dict[str, Any]:
         """Everything a later ``set_state`` needs to continue bit for bit.
 
@@ -289,6 +278,7 @@ class AnalogCore(Geometry, ArrayLike):
         self._require_programmed()
         return {"dtype": np.dtype(self._dtype).str, **self.arrays.get_state(), **self._random.state}
 
+    @on_device
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from ``get_state`` of a core of the same shape and hardware.
 
@@ -317,6 +307,8 @@ class AnalogCore(Geometry, ArrayLike):
 
     def _keep_fast(self, dtype: Any) -> None:
         """Remember the merged matrix where nothing else is left of the path."""
+        if self._backend.is_asynchronous:
+            return
         weights = self.arrays.one_matrix(dtype)
         if weights is not None:
             self._fast = weights, dtype, self.ncol
@@ -326,6 +318,7 @@ class AnalogCore(Geometry, ArrayLike):
         self._fast = None
         self.version += 1
 
+    @on_device
     def ir_drop(
         self,
         x: Any,

@@ -17,6 +17,10 @@ from simulator.mapping import WeightCode
 from simulator.partition import Axis, Grid
 
 MIN_DRIVEN_CELLS = 16
+# Temporary bytes for each random number.
+DRAW_BYTES = 32
+# Arrays of cell voltages or currents that solving a network needs.
+SOLVER_COPIES = 10
 
 
 @dataclass(frozen=True)
@@ -180,3 +184,30 @@ def output_side(operand: Operand, has_unit: bool, transposed: bool) -> Operand:
 def merge_noise(code: WeightCode, variance: Any, backend: Backend) -> Any:
     """Variance matrix of the weights from cell variances (slices, sides, rows, columns)."""
     return backend.xp.tensordot(backend.asarray(code.merge**2), variance, axes=2)
+
+
+def bytes_per_vector(
+    plan: Plan,
+    hardware: Hardware,
+    direction: Direction,
+    phases: int,
+    itemsize: int,
+    waiting: bool,
+    draws: bool,
+) -> int:
+    """Memory that one vector needs on its way.
+
+    ``waiting`` where it is solved on its own for want of effective conductances; ``draws`` where
+    random numbers are drawn for it.
+    """
+    if plan.linear and hardware.folding:
+        lines, copies = direction.outputs.length, 4
+    else:
+        cells_per_output = len(direction.inputs.sizes) * hardware.code.merge.size
+        lines, copies = direction.lines.size * cells_per_output * phases, 6
+    size = copies * itemsize * (lines + direction.inputs.length * phases)
+    if plan.unrolled or waiting:
+        cells = direction.lines.size * direction.inputs.length * hardware.code.merge.size
+        size += SOLVER_COPIES * 8 * cells * phases
+    # Numbers are drawn in float64, with the words they are made of.
+    return size + DRAW_BYTES * lines if draws else size

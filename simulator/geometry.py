@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.arraylike import on_device
 from simulator.arrays import Arrays
 
 
@@ -25,11 +26,13 @@ class Geometry:
         return self.arrays.time
 
     @time.setter
+    @on_device
     def time(self, time: float) -> None:
         self.arrays.set_time(time)
         self._forget()
 
     @property
+    @on_device
     def compensation(self) -> Any:
         """What products are multiplied by to make up for drift: a number, or one per weight."""
         return self.arrays.compensation

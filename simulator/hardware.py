@@ -97,6 +97,16 @@ class Line:
         return scaling.encode(scaling.low), scaling.encode(scaling.high)
 
     @property
+    def largest_volt(self) -> float:
+        """A voltage that no line is driven above, whatever the inputs; infinite without a DAC."""
+        ideal, limits = self.dac.is_ideal, self.dac_limits(self._any_scaling)
+        levels = None if ideal else self.dac.levels(*limits)
+        if levels is None:
+            return math.inf
+        # A digit is at full scale, whatever the value it is of.
+        return max(abs(levels[0]), abs(levels[1]), 0.0 if self.digits is None else 1.0)
+
+    @property
     def has_mismatch(self) -> bool:
         """True where converters differ from one another, by random numbers."""
         return not self.adc.is_ideal and self.adc.has_mismatch

@@ -79,8 +79,9 @@ class PhysicalArray:
             raise ShapeError(f"conductances of shape {values.shape}; the array has {self.shape}")
         if not np.isfinite(values).all() or (values < 0).any():
             raise InputError("conductances must be finite and not negative, in units of Gmax")
-        self._stack.replace_cells(self._where, values)
-        self._changed()
+        with self._stack.backend.active():
+            self._stack.replace_cells(self._where, values)
+            self._changed()
 
 
 class ArrayPart:

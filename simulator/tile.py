@@ -30,7 +30,7 @@ from simulator.circuits import CellState
 from simulator.currents import PHASE, REST, SLICE, Currents
 from simulator.draws import LineDraws
 from simulator.errors import InputError, require_shape
-from simulator.fold import Direction, Operand, Plan
+from simulator.fold import Direction, Operand, Plan, bytes_per_vector
 from simulator.hardware import Hardware, Line
 from simulator.mapping import InputScaling
 from simulator.network import NetworkSolution
@@ -40,12 +40,13 @@ from simulator.recorder import Recorder
 
 # A limit counts as out of reach of a noisy current at this many standard deviations.
 NOISE_REACH = 10.0
-# Temporary bytes for each random number.
-DRAW_BYTES = 32
-# Arrays of cell voltages or currents that solving a network needs.
-SOLVER_COPIES = 10
+# Every entry of a batch, without having looked.
+ALL = object()
 Times = Callable[[Any, Any], Any]
-FROM_CELLS = ("_readout", "_cells", "_folded_operand", "_simple_bound", "_full_scale_current")
+FROM_CELLS = (
+    "_readout", "_cells", "_folded_operand", "_simple_bound", "_full_scale_current",
+    "_is_below_limit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,10 @@ class SignalPath:
 
     def _apart(self, limited: Any, free: Times, clip: Times, inputs: Any, call: Call) -> Any:
         """Vectors that can reach the column limit go through it, the others pass it by."""
+        if limited is ALL or (limited is not None and limited.all()):
+            return clip(inputs, call)
         if limited is None or not limited.any():
             return free(inputs, call)
-        if limited.all():
-            return clip(inputs, call)
         out = self._empty(call, inputs.dtype)
         for mask, times in ((limited, clip), (~limited, free)):
             out[:, mask] = times(*call.part(inputs, mask))
@@ -333,13 +334,16 @@ class SignalPath:
     # -- the column limit --------------------------------------------------------------------
 
     def _can_reach_limit(self, inputs: Any, call: Call, gain: float = 1.0) -> Any:
-        """Which entries of the batch could drive a line to ``Icol_max``; None without a limit.
+        """Which entries of the batch could drive a line to ``Icol_max``; None for none.
 
-        A limit out of reach is no stage.
+        A limit out of reach is no stage. On a GPU no value is looked at, which would take longer:
+        there a limit is a stage for ``ALL``, unless converters keep every voltage below it.
         """
         xp, limit = self.backend.xp, self.hardware.column_limit
-        if limit <= 0:
+        if limit <= 0 or self._is_below_limit:
             return None
+        if self.backend.is_asynchronous:
+            return ALL
         # A digit is at full scale, whatever the value it is of.
         peak = call.product.peak(inputs) * gain
         if (peak if self.line.digits is None else max(peak, 1.0)) * self._simple_bound <= limit:
@@ -348,6 +352,12 @@ class SignalPath:
         if self.line.digits is not None:
             largest = xp.where(largest > 0, xp.maximum(largest, 1.0), 0.0)
         return largest * self._full_scale_current > limit
+
+    @cached_property
+    def _is_below_limit(self) -> bool:
+        """True where converters keep every line below ``Icol_max``, whatever the inputs."""
+        largest = self.line.largest_volt
+        return largest < math.inf and largest * self._simple_bound <= self.hardware.column_limit
 
     @cached_property
     def _simple_bound(self) -> float:
@@ -378,21 +388,9 @@ class SignalPath:
 
     def _batch_step(self, itemsize: int, vectors: Any) -> int:
         """Entries of the batch whose intermediates stay within the memory limit; at least one."""
-        direction, hardware = self.direction, self.hardware
-        if self.plan.linear and hardware.folding:
-            lines, copies = direction.outputs.length, 4
-        else:
-            cells_per_output = len(direction.inputs.sizes) * hardware.code.merge.size
-            lines = direction.lines.size * cells_per_output * len(self._phase_weights)
-            copies = 6
-        per_vector = (
-            copies * itemsize * (lines + direction.inputs.length * len(self._phase_weights))
-        )
-        if self.plan.unrolled or self.is_waiting:
-            cells = direction.lines.size * direction.inputs.length * hardware.code.merge.size
-            per_vector += SOLVER_COPIES * 8 * cells * len(self._phase_weights)
-        if self.draws:
-            # Numbers are drawn in float64, with the words they are made of.
-            per_vector += DRAW_BYTES * lines
+        per_vector = bytes_per_vector(
+            self.plan, self.hardware, self.direction, len(self._phase_weights), itemsize,
+            self.is_waiting, self.draws,
+        )  # fmt: skip
         vectors_per_entry = math.prod(vectors.shape[1:])
-        return max(1, hardware.memory_limit // (per_vector * max(1, vectors_per_entry)))
+        return max(1, self.hardware.memory_limit // (per_vector * max(1, vectors_per_entry)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arraylike import ArrayLike
+from simulator.arraylike import ArrayLike, on_device
 from simulator.backend import Backend
 from simulator.errors import ShapeError
 
@@ -96,6 +96,7 @@ class MaskedCore(ArrayLike):
         """Dtype of the programmed matrix."""
         return self.parent.dtype
 
+    @on_device
     def get_matrix(self) -> Any:
         """The selected part of the matrix as it is programmed, in the shape of the view."""
         matrix = self.parent.get_matrix()
@@ -103,12 +104,14 @@ class MaskedCore(ArrayLike):
         rows, cols = xp.asarray(list(self.rows), dtype=int), xp.asarray(list(self.cols), dtype=int)
         return matrix[rows[:, None], cols].reshape(self.shape)
 
+    @on_device
     def set_matrix(
         self, matrix: Any, verbose: bool = False, error_mask: tuple[slice, slice] | None = None
     ) -> None:
         """Program the selected part with ``matrix``, of the shape of the view."""
         _set_matrix(self, matrix, error_mask)
 
+    @on_device
     def matmul(self, x: Any) -> Any:
         """``view @ x``; a one-dimensional view is a vector, as in NumPy."""
         if self.ndim == 2:
@@ -118,6 +121,7 @@ class MaskedCore(ArrayLike):
             self._as_row().matmul(x)[..., 0] if x.ndim == 1 else self._as_row().matmat(x)[..., 0, :]
         )
 
+    @on_device
     def rmatmul(self, x: Any) -> Any:
         """``x @ view``; a one-dimensional view is a vector, as in NumPy."""
         if self.ndim == 2:
@@ -135,11 +139,13 @@ class MaskedCore(ArrayLike):
         self._require_matrix()
         return super()._vector_product(vec, transposed, column_shape)
 
+    @on_device
     def matmat(self, mat: Any) -> Any:
         """``view @ X`` for a two-dimensional view."""
         self._require_matrix()
         return super().matmat(mat)
 
+    @on_device
     def rmatmat(self, mat: Any) -> Any:
         """``X @ view`` for a two-dimensional view."""
         self._require_matrix()
@@ -156,6 +162,7 @@ class MaskedCore(ArrayLike):
         flat = MaskedCore(self.parent, self.rows, self.cols)
         return flat if self.kept[1] else TransposedCore(flat)
 
+    @on_device
     def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
         driven, read = (self.rows, self.cols) if transposed else (self.cols, self.rows)
         lines = self.parent.shape[0 if transposed else 1]

@@ -31,7 +31,7 @@ LAYERS = [
     {"physics"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},
-    {"geometry", "irdrop"},
+    {"geometry", "irdrop", "matrix_checks"},
     {"core"},
     {"profile", "testing", "legacy"},
 ]

@@ -163,8 +163,14 @@ def test_results_keep_shape_and_dtype(array):
     np.testing.assert_array_equal(got[0], exact.astype(np.float32))
 
 
-def test_a_device_gives_what_the_host_gives(monkeypatch):
-    xp = fake_backend().xp
+@pytest.fixture
+def active_device():
+    with fake_backend().active():
+        yield fake_backend()
+
+
+def test_a_device_gives_what_the_host_gives(active_device, monkeypatch):
+    xp = active_device.xp
     algebra = SimpleNamespace(solve=lambda a, b: DeviceArray(np.linalg.solve(a._values, b._values)))
     monkeypatch.setattr(xp, "linalg", algebra, raising=False)
     rng, wires = np.random.default_rng(0), Wires(1e-2, 2e-2, 3e-2, 4e-2)

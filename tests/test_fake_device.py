@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from simulator import AnalogCore, CrossSimParameters
+from simulator import AnalogCore, CrossSimParameters, InputError
 from simulator.profile import adc_ranges
-from simulator.testing import DeviceArray, fake_backend
+from simulator.testing import DeviceArray, fake_backend, no_waiting
 
 SETTINGS = {
     "ideal": {},
@@ -119,3 +119,66 @@ def test_the_stand_in_refuses_what_a_device_refuses():
         np.asarray(device)
     with pytest.raises(TypeError, match="host array"):
         fake_backend().xp.concatenate([device, host])
+
+
+# A percentile of the inputs is their own range, and noise of each device has cells of each vector.
+LOOKS = {"percentiles", "noise per device", "recording"}
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in LOOKS])
+def test_nothing_of_a_multiply_waits_for_the_device(name):
+    """Work is queued to its end without a look at a value of it."""
+    params = CrossSimParameters()
+    params.update({"simulation.seed": 5, **SETTINGS[name]})
+    matrix = np.random.default_rng(1).normal(size=(7, 9))
+    backend = fake_backend()
+    core, host = AnalogCore(matrix, params, backend=backend), AnalogCore(matrix, params)
+    values, left = np.random.default_rng(2).normal(size=(9, 6)), np.ones((2, 7))
+    x, there = backend.asarray(values), backend.asarray(left)
+    for core_, *inputs in ((core, x, there), (host, values, left)):
+        # The first product after programming may look at the cells.
+        core_ @ inputs[0], core_ @ inputs[0][:, 0], core_.rmatmul(inputs[1])
+    with no_waiting():
+        results = [core @ x, core @ x[:, 0], core.rmatmul(there), core[1:5] @ x, core.T @ there.T]
+    wanted = [host @ values, host @ values[:, 0], host.rmatmul(left), host[1:5] @ values]
+    wanted.append(host.T @ left.T)
+    for got, expected in zip(results, wanted, strict=True):
+        bound = 8 * np.finfo(np.float64).eps * 18 * max(1.0, np.abs(expected).max())
+        np.testing.assert_allclose(backend.to_host(got), expected, rtol=0, atol=bound)
+
+
+def test_a_value_that_is_no_number_goes_through_a_device_and_is_refused_from_the_host():
+    core = AnalogCore(np.ones((2, 3)), CrossSimParameters(), backend=fake_backend())
+    x = np.array([1.0, np.nan, 2.0])
+    assert np.isnan(fake_backend().to_host(core @ fake_backend().asarray(x))).all()
+    with pytest.raises(InputError, match="nan at index"):
+        core @ x
+
+
+@pytest.mark.parametrize("limit", [1e-3, 3.0, 1e3])
+def test_a_column_limit_holds_without_a_look_at_the_inputs(limit):
+    params = CrossSimParameters()
+    params.update({"xbar.array.Icol_max": limit, "core.mapping.inputs.mvm.max": 2.0,
+                   "core.mapping.inputs.mvm.min": -2.0, "xbar.dac.mvm.bits": 6,
+                   "xbar.dac.mvm.model": "SignMagnitudeDAC"})  # fmt: skip
+    matrix, x = np.random.default_rng(1).normal(size=(7, 9)), np.linspace(-5, 5, 18).reshape(9, 2)
+    backend = fake_backend()
+    got = AnalogCore(matrix, params, backend=backend) @ backend.asarray(x)
+    expected = AnalogCore(matrix, params) @ x
+    bound = 8 * np.finfo(np.float64).eps * 18 * max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(backend.to_host(got), expected, rtol=0, atol=bound)
+
+
+def test_the_stand_in_sees_a_look_and_a_device_that_is_not_the_current_one():
+    backend = fake_backend()
+    x = backend.asarray(np.ones(3))
+    looks = (lambda: bool(x.all()), lambda: float(x[0]), lambda: int(x[0]), lambda: x.tolist())
+    with no_waiting():
+        for look in (*looks, lambda: backend.to_host(x)):
+            with pytest.raises(RuntimeError, match="waits"):
+                look()
+    for make in (lambda: backend.xp.zeros(3), lambda: backend.xp.asarray([1.0])):
+        with pytest.raises(RuntimeError, match="not the current one"):
+            make()
+        with backend.active():
+            make()

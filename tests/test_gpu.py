@@ -111,3 +111,29 @@ def test_layers_take_tensors_of_the_device(cupy, kind):
     torch.cuda.synchronize()
     torch.testing.assert_close(result.cpu(), y, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(there.grad.cpu(), x.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_a_multiply_is_queued_without_waiting(cupy):
+    """It returns while the device is still busy with what was queued before."""
+    changes = {
+        "xbar.dac.mvm.model": "SignMagnitudeDAC", "xbar.dac.mvm.bits": 8,
+        "xbar.adc.mvm.model": "QuantizerADC", "xbar.adc.mvm.bits": 8,
+        "xbar.adc.mvm.adc_range_option": "MAX", "xbar.dac.mvm.input_bitslicing": True,
+        "xbar.adc.mvm.adc_per_ibit": True,
+    }  # fmt: skip
+    core, x = AnalogCore(np.eye(64), on("gpu", **changes)), cupy.ones((64, 8))
+    core @ x  # compiled, and the cells looked at
+    busy = cupy.ones((8192, 8192), cupy.float64)
+    cupy.cuda.Device().synchronize()
+    for _ in range(20):
+        busy @ busy
+    queued = cupy.cuda.Event()
+    queued.record()
+    core @ x
+    assert not queued.done
+    cupy.cuda.Device().synchronize()
+
+
+def test_no_number_goes_through(cupy):
+    x = cupy.array([1.0, cupy.nan, 2.0])
+    assert bool(cupy.isnan(AnalogCore(np.ones((2, 3)), on("gpu")) @ x).all())

@@ -1,10 +1,12 @@
 """State: saved, loaded, copied; what continues is the same to the last bit, noise included."""
 
+import contextlib
 import copy
 import io
 import pickle
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,9 @@ from adapters.torch import (  # noqa: E402
     synchronize,
     to_torch,
 )
+from adapters.torch.tensors import in_torch_order  # noqa: E402
 from simulator import InputError  # noqa: E402
+from simulator.backend import numpy_backend  # noqa: E402
 
 NOISY = {**PROGRAMMING, **NOISE, **ADC}
 HERE = Path(__file__).parent
@@ -210,3 +214,32 @@ def test_copies_of_convolutions_continue_alike():
     model(x).sum().backward()
     for how in COPIES.values():
         assert continues_alike(model, how(model), x)
+
+
+def test_work_on_a_gpu_is_queued_in_the_stream_of_torch(monkeypatch):
+    """Of the moment and of the device of the layer; on the CPU nothing asks for a stream."""
+    queued = []
+
+    class Backend:
+        is_asynchronous, device_id = True, 3
+
+        @contextlib.contextmanager
+        def queued(self, stream):
+            queued.append(stream)
+            yield
+
+    class Layer:
+        core = types.SimpleNamespace(backend=Backend())
+
+        @in_torch_order
+        def work(self, value):
+            return value, list(queued)
+
+    def current(device):
+        return types.SimpleNamespace(cuda_stream=100 + device)
+
+    monkeypatch.setattr(torch.cuda, "current_stream", current)
+    assert Layer().work(7) == (7, [103])
+    on_cpu = Layer()
+    on_cpu.core = types.SimpleNamespace(backend=numpy_backend())
+    assert on_cpu.work(8) == (8, [103])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -12,7 +12,7 @@ from adapters.lowering import layer_matrix, split_matrix, stream_of
 from adapters.torch.layer import AnalogLayer
 from adapters.torch.numbering import CallNumbers, numbering
 from adapters.torch.processes import chip_entropy, warn_of_own_chips
-from adapters.torch.tensors import to_array, to_tensor
+from adapters.torch.tensors import in_torch_order, to_array, to_tensor
 from simulator import AnalogCore, InputError
 
 
@@ -40,7 +40,7 @@ class MatrixLayer(AnalogLayer):
 
     def form_matrix(self) -> torch.Tensor:
         """The target matrix (outputs, inputs of one group + bias rows), float32 or float64."""
-        return to_tensor(np.array(self._target()))
+        return to_tensor(self._target().copy())
 
     def _target(self) -> Any:
         weight = self._array_weight(self.weight.detach())
@@ -84,10 +84,13 @@ class MatrixLayer(AnalogLayer):
             except InputError as error:
                 raise InputError(f"layer {self.path!r}: {error}") from None
             built.append(core)
+            # From now on torch's stream of the time is used, which knows nothing of this one.
+            core.backend.wait()
         self.arrays, self.chip = built, self.chip + 1
         self._mark()
 
     @torch.compiler.disable
+    @in_torch_order
     def synchronize(self) -> None:
         """Program the arrays with the present parameters.
 
@@ -114,11 +117,13 @@ class MatrixLayer(AnalogLayer):
 
     # -- reading back ------------------------------------------------------------------------
 
+    @in_torch_order
     def get_matrix(self) -> torch.Tensor:
         """The matrix the arrays hold, in the shape of ``form_matrix``."""
         matrices = [to_tensor(core.get_matrix()) for core in self.arrays]
         return matrices[0] if len(matrices) == 1 else torch.cat(matrices)
 
+    @in_torch_order
     def get_core_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Weight and bias with all errors of the cells, in the shapes of the digital layer.
 
@@ -174,6 +179,7 @@ class MatrixLayer(AnalogLayer):
                 self.__dict__["_held"] = self._effective_parameters()
         return self._held
 
+    @in_torch_order
     def _effective_parameters(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         matrices = [to_tensor(core.get_effective_matrix()) for core in self.arrays]
         matrix = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
@@ -201,6 +207,7 @@ class MatrixLayer(AnalogLayer):
         return y if y.dtype == dtype else y.to(dtype)
 
     @torch.compiler.disable
+    @in_torch_order
     def _product(self, x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
         warn_of_own_chips()
         if x.dtype != weight.dtype or not self._is_linear_for(x, weight, bias):
@@ -229,6 +236,9 @@ class MatrixLayer(AnalogLayer):
         reach = self.linear_reach
         if reach <= (1.0 if self.analog_bias else 0.0):
             return False
+        if x.is_cuda:
+            # A look at the values would make the host wait for the device.
+            return reach == math.inf
         low, high = torch.aminmax(x.detach())
         # False for NaN and infinity too: the arrays name their place.
         return -reach < low.item() and high.item() < reach

@@ -283,6 +283,9 @@ class AnalogRecurrent(CompositeLayer):
         reach = min(part.linear_reach for part in parts)
         if reach <= 0:
             return False
+        if x.is_cuda:
+            # A look at the values would make the host wait for the device.
+            return reach == math.inf and self._is_apart()
         largest = [_magnitude(t) for t in (x, *state)]
         if not all(math.isfinite(m) for m in largest):
             # The arrays name the place.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -38,6 +40,27 @@ def to_array(tensor: torch.Tensor, backend: Any) -> Any:
 def to_tensor(array: Any) -> torch.Tensor:
     """The array's values as a tensor on its device, without a copy."""
     return torch.from_numpy(array) if isinstance(array, np.ndarray) else torch.from_dlpack(array)
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def in_torch_order(method: Method) -> Method:
+    """A method of a layer whose work on a GPU is queued with torch's own, in torch's stream.
+
+    Neither library then waits for the other, and memory that one gives back is not written to while
+    the other still reads it.
+    """
+
+    @wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        backend = self.core.backend
+        if not backend.is_asynchronous:
+            return method(self, *args, **kwargs)
+        with backend.queued(torch.cuda.current_stream(backend.device_id).cuda_stream):
+            return method(self, *args, **kwargs)
+
+    return cast(Method, run)
 
 
 def torch_entropy() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,9 +18,26 @@ from simulator.errors import NotSupportedError
 class CupyBackend(Backend):
     """CuPy arrays on GPU ``device_id``."""
 
+    def active(self) -> AbstractContextManager[Any]:
+        """A context in which this GPU is the current one."""
+        return self.xp.cuda.Device(self.device_id)
+
+    @contextmanager
+    def queued(self, stream: int) -> Iterator[None]:
+        """A context in which work goes to the CUDA stream at an address, of another library, say.
+
+        Memory is then given out and taken back in the order of that stream too.
+        """
+        with self.active(), self.xp.cuda.ExternalStream(stream, self.device_id):
+            yield
+
+    def wait(self) -> None:
+        """Return when this GPU has nothing left to do."""
+        self.xp.cuda.Device(self.device_id).synchronize()
+
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         """``values`` on this GPU."""
-        with self.xp.cuda.Device(self.device_id):
+        with self.active():
             return self.xp.asarray(values, dtype=dtype)
 
     def to_host(self, array: Any) -> np.ndarray:

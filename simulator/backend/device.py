@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
@@ -11,6 +12,9 @@ import numpy as np
 
 from simulator.errors import NotSupportedError
 from simulator.kernels import ReferenceKernels, cpu_kernels
+
+# The context that changes nothing; it can be entered again and from several threads.
+HERE: AbstractContextManager[Any] = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,22 @@ class Backend:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return select_backend, (self.device_id is not None, self.device_id or 0)
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """True where work is queued on a device, so that a look at a value waits for it."""
+        return self.device_id is not None
+
+    def active(self) -> AbstractContextManager[Any]:
+        """A context in which new arrays are made on this backend's device."""
+        return HERE
+
+    def queued(self, stream: int) -> AbstractContextManager[Any]:
+        """A context in which work goes to the CUDA stream at an address; nothing on the CPU."""
+        return HERE
+
+    def wait(self) -> None:
+        """Return when all work that was queued is done."""
 
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         """``values`` as an array on this backend's device; no copy where none is needed."""

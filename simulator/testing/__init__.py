@@ -12,7 +12,7 @@ from simulator.testing.circuits import check_circuit
 from simulator.testing.conformance import ConformanceError
 from simulator.testing.converters import check_adc, check_dac
 from simulator.testing.devices import check_device
-from simulator.testing.fake_device import DeviceArray, fake_backend
+from simulator.testing.fake_device import DeviceArray, fake_backend, no_waiting
 from simulator.testing.mapping import check_cells, check_levels, check_weight_digits
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "check_levels",
     "check_weight_digits",
     "fake_backend",
+    "no_waiting",
 ]

@@ -33,7 +33,8 @@ def check_adc(model: Any, monotone: bool = True, **parameters: Any) -> None:
     _check_converter(adc, low, LIMIT, monotone, 0.0 if adc.is_ideal else LIMIT / 2**adc.bits)
     if not adc.is_ideal:
         for backend in (numpy_backend(), fake_backend()):
-            _check_fabricated(adc, low, backend, monotone)
+            with backend.active():
+                _check_fabricated(adc, low, backend, monotone)
 
 
 def check_dac(model: Any, monotone: bool = True, **parameters: Any) -> None:
@@ -110,7 +111,8 @@ def _check_fabricated(adc: Any, low: float, backend: Backend, monotone: bool) ->
 def _check_module(model: Any, ramp: np.ndarray, low: float, high: float) -> None:
     backend = fake_backend()
     try:
-        result = model.convert(backend.asarray(ramp), low, high, backend.kernels)
+        with backend.active():
+            result = model.convert(backend.asarray(ramp), low, high, backend.kernels)
     except TypeError as error:
         raise ConformanceError(f"{model!r}: convert fails on a device array ({error})") from error
     require(isinstance(result, DeviceArray), model, "convert leaves the device")

@@ -153,9 +153,11 @@ def _check_module(device: Device, law: Any, effect: str, cell: Cell) -> None:
 
 def _check_kept(device: Device, law: Any, effect: str, cell: Cell) -> None:
     """The model must keep the array module, so that it also runs on a GPU."""
-    siemens = fake_backend().asarray(np.linspace(cell.Gmin, cell.Gmax, 6).reshape(2, 3))
+    backend = fake_backend()
+    siemens = backend.asarray(np.linspace(cell.Gmin, cell.Gmax, 6).reshape(2, 3))
     try:
-        result = law(siemens)
+        with backend.active():
+            result = law(siemens)
     except TypeError as error:
         raise ConformanceError(
             f"{device!r}: {effect}: fails on a device array ({error}); use operators and methods "

@@ -1,11 +1,15 @@
 """A stand-in for a GPU: arrays that refuse to meet host arrays, on a machine without one.
 
 :func:`fake_backend` gives a backend whose arrays behave as CuPy's do where it matters: operations
-with NumPy arrays raise, and so does every implicit conversion to one.
+with NumPy arrays raise, and so does every implicit conversion to one. New arrays are refused where
+the device is not the current one, and inside :func:`no_waiting` so is every look at a value.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -14,6 +18,42 @@ import numpy as np
 
 from simulator.backend import Backend
 from simulator.kernels import ReferenceKernels
+
+
+class _Thread(threading.local):
+    """What one thread is doing."""
+
+    active = 0
+    may_wait = True
+
+
+_thread = _Thread()
+CREATE = ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    """A context in which a look at a value of the device raises: the host would have to wait."""
+    _thread.may_wait = False
+    try:
+        yield
+    finally:
+        _thread.may_wait = True
+
+
+@contextmanager
+def _active() -> Iterator[None]:
+    _thread.active += 1
+    try:
+        yield
+    finally:
+        _thread.active -= 1
+
+
+def _looked_at(values: np.ndarray) -> np.ndarray:
+    if not _thread.may_wait:
+        raise RuntimeError("the host waits for the device, to look at a value")
+    return values
 
 
 class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -33,6 +73,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in ("item", "tolist"):
+            _looked_at(self._values)
         attribute = getattr(self._values, name)
         if callable(attribute):
             return lambda *args, **kwargs: _wrapped(
@@ -53,13 +95,13 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return (_wrapped(value) for value in self._values)
 
     def __bool__(self) -> bool:
-        return bool(self._values)
+        return bool(_looked_at(self._values))
 
     def __float__(self) -> float:
-        return float(self._values)
+        return float(_looked_at(self._values))
 
     def __int__(self) -> int:
-        return int(self._values)
+        return int(_looked_at(self._values))
 
     def __repr__(self) -> str:
         return f"DeviceArray({self._values!r})"
@@ -75,9 +117,13 @@ class _Module(ModuleType):
         """The one way from the host to the device."""
         if isinstance(values, DeviceArray):
             return values if dtype is None else values.astype(dtype, copy=False)
+        if not _thread.active:
+            raise RuntimeError("asarray: the device is not the current one")
         return DeviceArray(np.array(values, dtype=dtype))
 
     def __getattr__(self, name: str) -> Any:
+        if name in CREATE and not _thread.active:
+            raise RuntimeError(f"{name}: the device is not the current one")
         attribute = getattr(np, name)
         if isinstance(attribute, type) or not callable(attribute):
             return attribute
@@ -87,13 +133,20 @@ class _Module(ModuleType):
 class FakeBackend(Backend):
     """A backend on device arrays; host arrays cross only through ``asarray`` and ``to_host``."""
 
+    def active(self) -> AbstractContextManager[Any]:
+        """A context in which new arrays can be made."""
+        return _active()
+
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         """``values`` as a device array."""
-        return self.xp.asarray(values, dtype)
+        with self.active():
+            return self.xp.asarray(values, dtype)
 
     def to_host(self, array: Any) -> np.ndarray:
         """The values of a device array, as a NumPy array."""
-        return np.array(array._values) if isinstance(array, DeviceArray) else np.asarray(array)
+        if not isinstance(array, DeviceArray):
+            return np.asarray(array)
+        return np.array(_looked_at(array._values))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return fake_backend, ()
