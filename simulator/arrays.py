@@ -19,7 +19,8 @@ from simulator.partition import Axis, Grid, matrix_axes
 from simulator.parts import ArrayPart
 from simulator.products import Product
 from simulator.recorder import Recorder
-from simulator.stack import State, TileStack
+from simulator.stack import TileStack
+from simulator.state import State
 
 WHOLE_MATRIX = (
     "core.rows_max", "core.cols_max", "core.complex_matrix", "core.complex_input",

@@ -24,24 +24,11 @@ from simulator.network import NetworkSolution, TileNetwork
 from simulator.partition import Grid, clip_range
 from simulator.physics import UNIT_SHIFT, Born, CellPhysics, Place, with_values
 from simulator.recorder import Recorder
+from simulator.state import State, checked_state, reborn, with_beginnings
 from simulator.tile import SignalPath
 
 # Rows of unit columns are named beyond all rows of the matrix, for random draws.
 UNIT_ROW = 1 << UNIT_SHIFT
-
-
-@dataclass(frozen=True)
-class State:
-    """Programmed conductances in units of Gmax.
-
-    ``cells`` (slices, sides, rows, columns); ``unit`` (slices, sides, row parts, columns) for the
-    unit columns, None without. ``born`` is how cells that drift began, with the cells and with the
-    unit columns; None where nothing drifts.
-    """
-
-    cells: Any
-    unit: Any
-    born: tuple[Born, Born | None] | None = None
 
 
 @dataclass
@@ -62,6 +49,8 @@ class TileStack:
 
     def __post_init__(self) -> None:
         self._paths: dict[bool, SignalPath] = {}
+        # Weights and their variances, of noisy cells.
+        self._noise: tuple[Any, Any] | None = None
         self._solutions: dict[bool, NetworkSolution] = {}
         self.served: dict[bool, int] = {}
         self._plans: dict[bool, tuple[Direction, Plan, ConverterBank]] = {}
@@ -121,7 +110,7 @@ class TileStack:
         new = self._physics.programmed(target, place, event)
         row_index = self.backend.asarray(np.asarray(rows))[:, None]
         where = (slice(None), slice(None), row_index, self.backend.asarray(np.asarray(cols)))
-        born = _reborn(state, where, new)
+        born = reborn(state, where, new)
         if born is None:
             return replace(state, cells=with_values(state.cells, where, new.start))
         return replace(state, cells=self._physics.aged(born[0]), born=born)
@@ -144,46 +133,17 @@ class TileStack:
         """
         if self.hardware.drift.is_ideal != (not born):
             raise InputError("cells of the state drift and those of the core do not, or reversely")
-        state = self._checked_state(cells, unit)
-        if not born:
-            return state
-        xp = self.backend.xp
-        starts, draws = (
-            [self.backend.asarray(b, dtype=xp.float64) for b in part]
-            for part in (born[0::2], born[1::2])
-        )
-        held = [state.cells] if unit is None else [state.cells, state.unit]
-        shapes = [part.shape for part in held]
-        finite = all(bool(xp.isfinite(part).all()) for part in starts)
-        finite = finite and not any(bool(xp.isinf(part).any()) for part in draws)
-        if [s.shape for s in starts] != shapes or [d.shape for d in draws] != shapes or not finite:
-            raise InputError("the beginnings of the cells do not have the shape of the cells")
-        pairs = [Born(*pair) for pair in zip(starts, draws, strict=True)]
-        return replace(state, born=(pairs[0], pairs[1] if unit is not None else None))
-
-    def _checked_state(self, cells: Any, unit: Any) -> State:
         (rows, cols), merge = self.grid.shape, self.hardware.code.merge
         wanted = (*merge.shape, rows, cols)
         wanted_unit = (*merge.shape, len(self.grid.rows.sizes), cols)
         has_unit = self.hardware.code.unit_column
-        for values in (cells,) if unit is None else (cells, unit):
-            values = np.asarray(values)
-            if values.dtype.kind != "f" or not np.isfinite(values).all() or (values < 0).any():
-                raise InputError("conductances must be finite real numbers, not negative")
-        cells = self.backend.asarray(cells, dtype=self.backend.xp.float64)
-        if cells.shape != wanted or has_unit != (unit is not None):
-            raise InputError(f"conductances of shape {cells.shape}; the core needs {wanted}")
-        if unit is None:
-            return State(cells, None)
-        unit = self.backend.asarray(unit, dtype=self.backend.xp.float64)
-        if unit.shape != wanted_unit:
-            raise InputError(f"unit columns of shape {unit.shape}; the core needs {wanted_unit}")
-        return State(cells, unit)
+        state = checked_state(cells, unit, wanted, wanted_unit if has_unit else None, self.backend)
+        return state if not born else with_beginnings(state, born, self.backend)
 
     def store(self, state: State, scaling: WeightScaling) -> None:
         """Make ``state`` the programmed one; drops everything derived from the one before."""
         self.state, self.scaling = state, scaling
-        self._solutions, self.served = {}, {}
+        self._solutions, self.served, self._noise = {}, {}, None
         self._paths = {side: path.renewed() for side, path in self._paths.items()}
 
     def _row_names(self, rows: range) -> Any:
@@ -220,7 +180,7 @@ class TileStack:
         # A cell that was put somewhere has no history: it stays there.
         born = Born(values, self.backend.xp.full_like(values, np.nan))
         cells = with_values(state.cells, where, values)
-        self.store(replace(state, cells=cells, born=_reborn(state, where, born)), self.scaling)
+        self.store(replace(state, cells=cells, born=reborn(state, where, born)), self.scaling)
 
     def magnitudes(self) -> tuple[Any, Any]:
         """Sum of |weight| of each tile (row parts, column parts), at programming and now.
@@ -246,7 +206,7 @@ class TileStack:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: value for name, value in self.__dict__.items() if name != "_places"}
-        return {**kept, "_paths": {}, "_solutions": {}}
+        return {**kept, "_paths": {}, "_solutions": {}, "_noise": None}
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -340,6 +300,15 @@ class TileStack:
         return output_side(operand, self.hardware.code.unit_column, transposed)
 
     def _matrix(self, transposed: bool, with_noise: bool) -> tuple[Any, Any]:
+        """``_merged``; both sides read the same cells, whose noise may take long to find."""
+        if not with_noise or self.held.unit is not None:
+            return self._merged(transposed, with_noise)
+        if self._noise is None:
+            self._noise = self._merged(False, True)
+        weights, variance = self._noise
+        return (weights.T, variance.T) if transposed else (weights, variance)
+
+    def _merged(self, transposed: bool, with_noise: bool) -> tuple[Any, Any]:
         """The whole path as one matrix of weights, and their variances; in driven order.
 
         Variances are those of normalised weights: the square of a weight may not be a number.
@@ -388,11 +357,3 @@ class TileStack:
 
 def _shifted(lines: range, first: int) -> range:
     return range(lines.start + first, lines.stop + first, lines.step)
-
-
-def _reborn(state: State, where: Any, new: Born) -> tuple[Born, Born | None] | None:
-    """How cells began, after some were programmed anew."""
-    if state.born is None:
-        return None
-    cells, unit = state.born
-    return cells.replaced(where, new), unit

@@ -29,6 +29,7 @@ LAYERS = [
     {"readout"},
     {"tile"},
     {"physics"},
+    {"state"},
     {"stack", "parts"},
     {"arrays", "arraylike", "complexes", "views"},
     {"geometry", "irdrop", "matrix_checks"},

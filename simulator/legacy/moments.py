@@ -23,6 +23,10 @@ Limits = tuple[float, float | None]
 
 # Two draws for mean and spread, one to see whether that is all; more while results are at a limit.
 LEAST, MOST = 3, 64
+# Cells whose lines are found at a time.
+CELLS = 1 << 14
+# Draws of all cells of an array, before those at a limit are drawn by themselves.
+WHOLE = 4
 # A cell that was at its limit so often is there for good.
 ALWAYS = 24
 # Sum of squares of draws about their mean, from which a slope is known well enough.
@@ -120,15 +124,19 @@ def _fit_array(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[A
     draws: list[Any] = []
     results: list[Any] = []
     for count in range(1, MOST + 1):
-        draw, result = _drawn(effect, values, law, count + 0.5)
-        if result.shape != values.shape:
+        # A law tells cells by their conductance alone: those that are left make an array too.
+        whole_array = count <= WHOLE
+        cells = values if whole_array else values.ravel()[pending].reshape(1, -1)
+        draw, result = _drawn(effect, cells, law, count + 0.5)
+        if result.shape != cells.shape:
             break
-        draws.append(draw.ravel()[pending])
-        results.append(result.ravel()[pending])
+        picked = pending if whole_array else slice(None)
+        draws.append(draw.ravel()[picked])
+        results.append(result.ravel()[picked])
         if count < LEAST:
             continue
         z, y = np.array(draws), np.array(results)
-        known, *line = _line(z, y, _at_limit(y, limits) if law.clips else None, limits)
+        known, *line = _lines(z, y, law, limits)
         for whole, part in zip((mean, spread, fits), line, strict=True):
             whole[pending[known]] = part[known]
         pending = pending[~known]
@@ -153,6 +161,16 @@ def _at_limit(results: Any, limits: Limits) -> Any:
     if high is not None:
         stopped |= np.abs(results - high) <= TOLERANCE * high
     return stopped
+
+
+def _lines(z: Any, y: Any, law: Law, limits: Limits) -> list[Any]:
+    """``_line`` for some cells after the others: what lies between stays in the cache."""
+    parts = []
+    for start in range(0, z.shape[1], CELLS):
+        some_z, some_y = (part[:, start : start + CELLS] for part in (z, y))
+        stopped = _at_limit(some_y, limits) if law.clips else None
+        parts.append(_line(some_z, some_y, stopped, limits))
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _line(z: Any, y: Any, stopped: Any, limits: Limits) -> tuple[Any, Any, Any, Any]:
