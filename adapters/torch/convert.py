@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from adapters.per_layer import params_by_layer, values_by_layer
 from adapters.torch.attention import AnalogMultiheadAttention
 from adapters.torch.batchnorm import fuse_batchnorms
 from adapters.torch.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
@@ -34,7 +34,6 @@ from adapters.torch.transposed import (
     AnalogConvTranspose2d,
     AnalogConvTranspose3d,
 )
-from simulator import CrossSimParameters, ParameterError
 
 ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
     nn.Linear: AnalogLinear,
@@ -187,8 +186,8 @@ def from_torch(
     if fuse_batchnorm and not single:
         copied = fuse_batchnorms(copied.eval(), _is_foldable)
     layers = _named(copied)
-    trees = _params_by_layer(params, [name for name, _ in layers])
-    rows = _rows_by_layer(bias_rows, len(layers))
+    trees = params_by_layer(params, [name for name, _ in layers])
+    rows = values_by_layer("bias_rows", bias_rows, len(layers), "convertible")
     options = {
         "auto_synchronize": auto_synchronize, "redraw": redraw, "clip_gradient": clip_gradient,
     }  # fmt: skip
@@ -246,46 +245,6 @@ def _replaced(model: nn.Module, analog: dict[int, nn.Module]) -> nn.Module:
     return model
 
 
-def _params_by_layer(params: Any, names: list[str]) -> list[Any]:
-    if isinstance(params, dict):
-        return _params_by_pattern(params, names)
-    if isinstance(params, CrossSimParameters):
-        return [params] * len(names)
-    if not isinstance(params, (list, tuple)):
-        raise ParameterError(
-            f"params: got {type(params).__name__}; allowed is CrossSimParameters, a list with one "
-            "entry per layer, or a dictionary from name patterns"
-        )
-    if len(params) != len(names):
-        raise ParameterError(
-            f"params: {len(params)} entries for {len(names)} convertible layers: "
-            + ", ".join(names)
-        )
-    return list(params)
-
-
-def _params_by_pattern(patterns: dict[str, Any], names: list[str]) -> list[Any]:
-    if not patterns:
-        raise ParameterError("params: the dictionary is empty; no layer would be converted")
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ParameterError(
-                f"params: the pattern {pattern!r} fits none of the layers " + ", ".join(names)
-            )
-    return [
-        next((tree for pattern, tree in patterns.items() if fnmatchcase(name, pattern)), None)
-        for name in names
-    ]
-
-
-def _rows_by_layer(bias_rows: Any, count: int) -> list[int]:
-    if not isinstance(bias_rows, (list, tuple)):
-        return [bias_rows] * count
-    if len(bias_rows) != count:
-        raise ParameterError(f"bias_rows: {len(bias_rows)} entries for {count} convertible layers")
-    return list(bias_rows)
-
-
 def to_torch(model: nn.Module, physical_weights: bool | list[bool] = False) -> nn.Module:
     """A digital copy of ``model``.
 
@@ -293,13 +252,7 @@ def to_torch(model: nn.Module, physical_weights: bool | list[bool] = False) -> n
     parameters; one value, or one per analog layer. Raises ParameterError for a wrong length.
     """
     layers = analog_modules(model)
-    physical = physical_weights
-    if not isinstance(physical, (list, tuple)):
-        physical = [bool(physical)] * len(layers)
-    if len(physical) != len(layers):
-        raise ParameterError(
-            f"physical_weights: {len(physical)} entries for {len(layers)} analog layers"
-        )
+    physical = values_by_layer("physical_weights", physical_weights, len(layers), "analog")
     # One memo for all copies: parameters that layers share stay shared. The arrays are not copied,
     # because their layers are replaced before anything else is.
     memo: dict[int, Any] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import torch
 from torch import nn
 
+from adapters.per_layer import checked_rows, copied
 from adapters.torch.state import LayerState
 from simulator import AnalogCore, CrossSimParameters, ParameterError
 
@@ -39,7 +39,7 @@ class AnalogLayer(LayerState, nn.Module):
         bias_rows = self._checked_rows(bias_rows)
         if redraw not in REDRAW:
             raise ParameterError(f"redraw: got {redraw!r}; allowed is one of {REDRAW}")
-        self.__dict__["_params"] = _copied(params)
+        self.__dict__["_params"] = copied(params)
         self.__dict__["_bias_rows"] = bias_rows
         self.path, self.ideal = path, False
         self.auto_synchronize, self.redraw, self.clip_gradient = (
@@ -90,7 +90,7 @@ class AnalogLayer(LayerState, nn.Module):
 
     @params.setter
     def params(self, params: CrossSimParameters | list[CrossSimParameters]) -> None:
-        self._replace("_params", _copied(params))
+        self._replace("_params", copied(params))
 
     @property
     def bias_rows(self) -> Any:
@@ -201,25 +201,3 @@ class AnalogLayer(LayerState, nn.Module):
 def analog_modules(model: nn.Module) -> list[AnalogLayer]:
     """The analog layers of a model, depth first, each once; the model included."""
     return [module for module in model.modules() if isinstance(module, AnalogLayer)]
-
-
-def _copied(params: Any) -> Any:
-    """A copy of the parameters of a layer: one tree, or a list with one for each array."""
-    several = isinstance(params, (list, tuple))
-    for tree in params if several else [params]:
-        if not isinstance(tree, CrossSimParameters):
-            raise ParameterError(
-                f"params: got {type(tree).__name__}; allowed is CrossSimParameters or a list of it"
-            )
-    return [tree.copy() for tree in params] if several else params.copy()
-
-
-def checked_rows(rows: Any) -> int:
-    """A number of bias rows. Raises ParameterError for anything but an integer >= 0."""
-    try:
-        number = -1 if isinstance(rows, bool) else operator.index(rows)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise ParameterError(f"bias_rows: got {rows!r}; allowed is an integer >= 0")
-    return number

@@ -1,0 +1,319 @@
+"""Converting models: which layers, with which parameters, and back."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+
+from adapters.keras.batchnorm import foldable_norms, folded
+from adapters.keras.bridge import to_numpy
+from adapters.keras.layer import AnalogLayer
+from adapters.keras.layers import ANALOG, base_of
+from adapters.per_layer import params_by_layer, values_by_layer
+from simulator import NotSupportedError, OhmCoreWarning
+
+# Arguments of analog layers that digital ones do not have.
+WIRING = ("params", "bias_rows", "auto_synchronize", "stream")
+
+
+class Place(NamedTuple):
+    """A layer of a model, its name there, and a name that does not depend on other models."""
+
+    layer: Any
+    name: str
+    stream: str
+
+
+def reason_to_stay(layer: Any) -> str:
+    """Why a layer is not converted; empty for one that is."""
+    if isinstance(layer, AnalogLayer):
+        return "is analog already"
+    base = base_of(layer)
+    if base is None:
+        return "no analog counterpart"
+    if type(layer).call is not base.call:
+        return f"{type(layer).__name__} computes something else than {base.__name__}"
+    if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
+        return "its kernel is quantised or has a low-rank adaptation"
+    return ""
+
+
+def is_graph(model: Any) -> bool:
+    """Whether this is a model of which Keras knows the layers and how they are connected."""
+    return isinstance(model, keras.Sequential) or hasattr(model, "_run_through_graph")
+
+
+def places(model: Any, nested: bool = True, prefix: str = "", stream: str = "") -> list[Place]:
+    """The layers of a model in its order, each once, those of nested models in their place."""
+    if not isinstance(model, keras.Model):
+        return [Place(model, model.name, "")]
+    found, seen, ranks = [], set(), Counter[str]()
+    for layer in model.layers:
+        if isinstance(layer, layers.InputLayer):
+            continue
+        own = _own_name(layer, ranks)
+        if nested and is_graph(layer):
+            inner = places(layer, True, f"{prefix}{layer.name}/", f"{stream}{own}/")
+        else:
+            inner = [Place(layer, prefix + layer.name, stream + own)]
+        found += [place for place in inner if id(place.layer) not in seen]
+        seen |= {id(place.layer) for place in inner}
+    return found
+
+
+def _own_name(layer: Any, ranks: Counter[str]) -> str:
+    """The name of a layer; one that Keras gave it says how many came before in this model only.
+
+    Keras counts on through a process, and the same model built twice would be two chips.
+    """
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+    kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+    if not re.fullmatch(rf"{kind}(_\d+)?", layer.name):
+        return layer.name
+    ranks[kind] += 1
+    return f"{kind}:{ranks[kind] - 1}"
+
+
+def convertible_layers(model: Any, expand_nested: bool = False) -> list[Any]:
+    """The layers that ``from_keras`` converts, each once; of nested models too if asked for."""
+    return [p.layer for p in places(model, expand_nested) if not reason_to_stay(p.layer)]
+
+
+def analog_layers(model: Any, expand_nested: bool = False) -> list[AnalogLayer]:
+    """The analog layers of a model, each once; of nested models too if asked for."""
+    return [p.layer for p in places(model, expand_nested) if isinstance(p.layer, AnalogLayer)]
+
+
+def inconvertible_layers(model: Any, expand_nested: bool = False) -> list[Any]:
+    """The layers that stay digital, each once; inputs are none, nor are nested models."""
+    return [
+        p.layer
+        for p in places(model, expand_nested)
+        if reason_to_stay(p.layer)
+        and not isinstance(p.layer, AnalogLayer)
+        and not is_graph(p.layer)
+    ]
+
+
+def all_analog_layers(model: Any) -> list[AnalogLayer]:
+    """The analog layers of a model wherever they are, each once; of a layer, itself."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, AnalogLayer)]
+
+
+def from_keras(
+    model: Any,
+    params: Any,
+    bias_rows: Any = 0,
+    fuse_batchnorm: bool = False,
+    *,
+    auto_synchronize: bool = True,
+) -> Any:
+    """A copy of ``model`` with the products of its layers on simulated arrays.
+
+    Args:
+        model: a layer, a Sequential or a Functional model; models may be nested.
+        params: one CrossSimParameters; a list with one entry per convertible layer, nested ones
+            included (an entry may be a list, one per array); or a dictionary from name patterns
+            such as ``"block*/conv*"`` to parameters, the first that fits. Layers that no pattern
+            fits stay digital. The list stays as it is.
+        bias_rows: input lines for the bias, one number or one per layer; 0 adds it digitally.
+        fuse_batchnorm: fold batch norms into the layer before.
+        auto_synchronize: program the arrays whenever a call finds changed weights. If False, they
+            keep what they hold until ``synchronize``.
+
+    Raises:
+        ParameterError: a list of the wrong length, or a pattern that fits no layer.
+        NotImplementedError: a model whose layers Keras does not know.
+
+    The given model is never changed. A model that is compiled has a copy that is compiled alike.
+    """
+    found = [place for place in _known_places(model) if not reason_to_stay(place.layer)]
+    names = [place.name for place in found]
+    trees = params_by_layer(params, names)
+    rows = values_by_layer("bias_rows", bias_rows, len(found), "convertible")
+    norms = foldable_norms(_models(model), _is_foldable) if fuse_batchnorm else {}
+    gone = {id(norm) for norm in norms.values()}
+    hardware = {
+        id(place.layer): {
+            "params": tree, "bias_rows": count, "auto_synchronize": auto_synchronize,
+            "stream": place.stream,
+        }
+        for place, tree, count in zip(found, trees, rows, strict=True)
+        if tree is not None
+    }  # fmt: skip
+
+    def made(layer: Any) -> Any:
+        if id(layer) in gone:
+            return layers.Identity(name=layer.name, dtype=layer.dtype_policy)
+        wired, norm = hardware.get(id(layer)), norms.get(id(layer))
+        if wired is None and norm is None:
+            return _copied(layer)
+        base = base_of(layer)
+        config = base.get_config(layer) | (wired or {}) | ({"use_bias": True} if norm else {})
+        return (ANALOG[base] if wired else base).from_config(config)
+
+    def weights(layer: Any) -> list[Any]:
+        norm = norms.get(id(layer))
+        if norm is None:
+            return [] if id(layer) in gone else layer.get_weights()
+        bias = to_numpy(layer.bias) if layer.use_bias else None
+        return folded(to_numpy(layer.kernel), bias, norm)
+
+    analog = _rebuilt(model, made, weights, gone)
+    if fuse_batchnorm:
+        _warn_of_norms(analog)
+    _program(analog)
+    return analog
+
+
+def _is_foldable(layer: Any) -> bool:
+    return base_of(layer) is not None and not reason_to_stay(layer)
+
+
+def _known_places(model: Any) -> list[Place]:
+    """``places``. Raises NotSupportedError for a model of which Keras does not know the layers."""
+    if isinstance(model, keras.Model) and not is_graph(model):
+        raise NotSupportedError(
+            f"{type(model).__name__} {model.name!r} is a subclassed model: Keras does not know how "
+            "its layers are connected. Build it as a Sequential or Functional model, make it of "
+            "analog layers such as AnalogDense(params=..., units=...), or convert each layer in "
+            "its constructor: self.dense = from_keras(keras.layers.Dense(...), params)"
+        )
+    found = places(model)
+    for place in found:
+        inner = place.layer._flatten_layers(include_self=False)
+        if any(not reason_to_stay(layer) for layer in inner):
+            warnings.warn(
+                f"layer {place.name!r} ({type(place.layer).__name__}) stays digital, and with it "
+                "the layers inside that could be analog: only Keras's Sequential and Functional "
+                "models show how their layers are connected",
+                OhmCoreWarning,
+                stacklevel=3,
+            )
+    return found
+
+
+def _models(model: Any) -> list[Any]:
+    """The model and those nested in it, each once; none for a layer."""
+    if not is_graph(model):
+        return []
+    found = {id(model): model}
+    for layer in model.layers:
+        found.update({id(inner): inner for inner in _models(layer)})
+    return list(found.values())
+
+
+def _copied(layer: Any) -> Any:
+    """A layer like it, without its weights. Raises NotSupportedError where Keras cannot."""
+    if isinstance(layer, layers.Lambda):
+        return layers.Lambda(
+            layer.function, output_shape=layer._output_shape, mask=layer.mask,
+            arguments=layer.arguments, name=layer.name, dtype=layer.dtype_policy,
+        )  # fmt: skip
+    try:
+        return type(layer).from_config(layer.get_config())
+    except Exception as error:
+        raise NotSupportedError(
+            f"layer {layer.name!r}: {type(layer).__name__} cannot be copied; give it get_config "
+            f"and from_config ({error})"
+        ) from error
+
+
+def _rebuilt(
+    model: Any,
+    made: Callable[[Any], Any],
+    weights: Callable[[Any], list[Any]],
+    gone: Collection[int] = (),
+) -> Any:
+    """A copy of a model or a layer, of the layers that ``made`` returns, with ``weights``.
+
+    A Functional model is connected past layers whose identity is in ``gone``; a Sequential has
+    them as they were made.
+    """
+    known: dict[int, tuple[Any, Any]] = {}
+    passed: set[int] = set()
+
+    def cloned(layer: Any) -> Any:
+        if id(layer) not in known:
+            known[id(layer)] = (layer, new(layer))
+            if id(layer) in gone:
+                passed.add(id(known[id(layer)][1]))
+        return known[id(layer)][1]
+
+    def new(layer: Any) -> Any:
+        if isinstance(layer, keras.Sequential):
+            return keras.models.clone_model(layer, clone_function=cloned)
+        if is_graph(layer):
+            return keras.models.clone_model(layer, clone_function=cloned, call_function=called)
+        return made(layer) if isinstance(layer, layers.Layer) else _copied(layer)
+
+    def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        return args[0] if id(layer) in passed else layer(*args, **kwargs)
+
+    copy = cloned(model)
+    for old, made_of_it in list(known.values()):
+        if not is_graph(old) and isinstance(old, layers.Layer) and old.built:
+            if not made_of_it.built:
+                made_of_it.build_from_config(old.get_build_config())
+            if values := weights(old):
+                made_of_it.set_weights(values)
+    return copy
+
+
+def _program(model: Any) -> None:
+    """Program the layers whose weights are there."""
+    for layer in all_analog_layers(model):
+        if layer.built:
+            layer.synchronize()
+
+
+def _warn_of_norms(model: Any) -> None:
+    left = [p.name for p in places(model) if isinstance(p.layer, layers.BatchNormalization)]
+    if left:
+        warnings.warn(
+            "batch norms that follow no dense or convolution layer without activation stay: "
+            + ", ".join(left),
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def to_keras(model: Any, physical_weights: Any = False) -> Any:
+    """A digital copy of ``model``.
+
+    ``physical_weights``: take the weights that the arrays hold, errors included, instead of the
+    layers' own; one value, or one per analog layer, nested ones included. Raises ParameterError
+    for a wrong length and NotImplementedError for a model whose layers Keras does not know.
+    """
+    found = [p.layer for p in _known_places(model) if isinstance(p.layer, AnalogLayer)]
+    held = values_by_layer("physical_weights", physical_weights, len(found), "analog")
+    physical = {id(layer) for layer, wanted in zip(found, held, strict=True) if wanted}
+
+    def made(layer: Any) -> Any:
+        if not isinstance(layer, AnalogLayer):
+            return _copied(layer)
+        config = {k: v for k, v in layer.get_config().items() if k not in WIRING}
+        return base_of(layer).from_config(config)
+
+    def weights(layer: Any) -> list[Any]:
+        return layer.get_core_weights() if id(layer) in physical else layer.get_weights()
+
+    return _rebuilt(model, made, weights)
+
+
+def synchronize(model: Any) -> None:
+    """Program the arrays of every analog layer with its present weights."""
+    for layer in all_analog_layers(model):
+        layer.synchronize()
+
+
+def reinitialize(model: Any) -> None:
+    """Build the arrays of every analog layer anew: new fabrication, new programming errors."""
+    for layer in all_analog_layers(model):
+        layer.reinitialize()
