@@ -93,8 +93,8 @@ class HostKernel:
 def module(folder):
     """A module to be imported as ``cupy``; compiled kernels are kept in ``folder``."""
     made = types.ModuleType("cupy")
-    for name in ("ascontiguousarray", "empty", "ones", "asarray", "broadcast", "broadcast_to",
-                 "uint32", "uint64"):  # fmt: skip
+    for name in ("ascontiguousarray", "empty", "ones", "zeros", "asarray", "broadcast",
+                 "broadcast_to", "uint32", "uint64", "float64", "bool_"):  # fmt: skip
         setattr(made, name, getattr(np, name))
 
     def kernel(inputs, outputs, operation, name, *, preamble, options):

@@ -61,6 +61,12 @@ extern "C" __global__ void read(const float *amps, const long long *layout, cons
   ohm_read_codes(i, amps, layout, limits, limits + 1, limits + 2, limits + 3, limits + 4,
                  limits + 5, numbers, offsets, (const float *)0, out);
 }
+extern "C" __global__ void program(const double *weights, const ohm_wide *rows,
+                                   const long long *layout, const double *numbers, double *out,
+                                   bool *failed) {
+  long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  ohm_program(i, weights, rows, layout, numbers, 1u, 0u, 2u, 3u, out, failed);
+}
 """
 
 
@@ -151,3 +157,4 @@ def test_the_device_compiler_takes_it(tmp_path):
     made = target.read_text()
     assert ".entry all" in made
     assert ".entry read" in made
+    assert ".entry program" in made

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simulator import AnalogCore, CrossSimParameters
 from simulator.backend.device import Backend
+from simulator.errors import ModelError
 from simulator.kernels import ReferenceKernels
 from simulator.kernels.reading import Reading, ShiftAdd
 
@@ -140,3 +141,62 @@ def test_a_core_gives_the_same(fast, style):
     compiled = AnalogCore(matrix, p, backend=Backend("compiled", np, fast)) @ x
     # Normals differ by rounding, far below the distance of any current from a threshold here.
     np.testing.assert_allclose(compiled, plain, rtol=0, atol=1e-12)
+
+
+CELLS = {
+    "one-sided pair": {"core.style": "BALANCED"},
+    "two-sided pair": {"core.balanced.style": "TWO_SIDED"},
+    "offset": {"core.style": "OFFSET"},
+    "sliced pair": {"core.style": "BITSLICED", "core.bit_sliced.num_slices": 3},
+    "sliced offset": {
+        "core.style": "BITSLICED", "core.bit_sliced.style": "OFFSET",
+        "core.bit_sliced.num_slices": 4,
+    },
+}  # fmt: skip
+ERRORS = ("Independent", "Proportional", "InverseProportional")
+
+
+@pytest.mark.parametrize("style", CELLS)
+@pytest.mark.parametrize("error", [None, *ERRORS])
+def test_programming(fast, style, error, monkeypatch):
+    """Levels are those of the stages; errors are too, up to the rounding of normals."""
+    program, results = type(fast).program, []
+
+    def kept(*args):
+        results.append(program(*args))
+        return results[-1]
+
+    monkeypatch.setattr(type(fast), "program", kept)
+    p = CrossSimParameters()
+    p.update({"simulation.seed": 3, "core.weight_bits": 8, "core.rows_max": 9, **CELLS[style]})
+    p.xbar.device.cell_bits = {"sliced pair": 3, "sliced offset": 2, "offset": 6}.get(style, 0)
+    p.xbar.device.clip_conductance = error == "Independent"
+    p.xbar.device.programming_error.enable = error is not None
+    p.xbar.device.programming_error.model = f"Normal{error}Device" if error else "IdealDevice"
+    if error:
+        p.xbar.device.programming_error.magnitude = 0.1
+    other = p.copy()
+    other.xbar.device.Rmax = 5e5  # arrays with parameters of their own begin at any column
+    matrix = np.random.default_rng(1).uniform(-1, 1, (6, 26)).astype(np.float32)
+    made = []
+    for kernels in (PLAIN, fast):
+        core = AnalogCore(matrix, [p, other, p], backend=Backend("here", np, kernels))
+        made.append(core.get_state()["cells"])
+    assert len(results) == 3
+    assert all(cells is not None for cells in results)
+    for wanted, got in zip(*made, strict=True):
+        if error is None:
+            np.testing.assert_array_equal(got, wanted)
+        # A spread of at most 0.1 Gmax, or 0.1 Gmax**2 / Gmin, of normals of at most 6.7.
+        spread = 0.1 * (1000 if error == "InverseProportional" else 1)
+        np.testing.assert_allclose(got, wanted, atol=spread * 6.7 * 16 * np.finfo(float).eps)
+
+
+def test_programming_cells_that_are_no_numbers_is_left_to_the_stages(fast):
+    p = CrossSimParameters()
+    p.xbar.device.programming_error.enable = True
+    p.xbar.device.programming_error.model = "NormalIndependentDevice"
+    p.xbar.device.programming_error.magnitude = 1e308
+    p.xbar.device.Rmin, p.xbar.device.Rmax = 1e-9, 1e-8
+    with np.errstate(all="ignore"), pytest.raises(ModelError, match="finite"):
+        AnalogCore(np.ones((3, 5)), p, backend=Backend("here", np, fast))

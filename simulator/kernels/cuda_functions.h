@@ -141,3 +141,68 @@ OHM_FUNCTION void ohm_read_codes(long long task, const A *amps, const long long 
   sum = sum / numbers[3] * numbers[4] * numbers[5];
   out[part * places[0] + output * places[1] + entry * places[2] + vector] = (R)sum;
 }
+
+/* Cells of four neighbouring weights of one row, which share a counter: digits, sides, levels,
+   error and limits in the order of programming.py. Tasks run over (row, counter), the counter
+   fastest. `layout` holds rows, columns, counters of a row, number of the first counter, lanes to
+   skip in it, slices and sides of the cells, style of the sides, steps of the levels, slices of an
+   integer weight (0 for a whole one), 1 for signed slices, and what the error is proportional to.
+   `numbers` hold low, high and limit of the weights, lowest, span, steps, base, shift, magnitude,
+   full scale and its square, and the limits of a cell. A cell that is no number sets `failed`. */
+OHM_FUNCTION void ohm_program(long long task, const double *weights, const ohm_wide *row_names,
+                              const long long *layout, const double *numbers, ohm_word event,
+                              ohm_word slot, ohm_word first_key, ohm_word second_key, double *out,
+                              bool *failed) {
+  const long long rows = layout[0], columns = layout[1], row = task / layout[2];
+  const long long counter = task % layout[2], at = 4 * counter - layout[4];
+  const long long slices = layout[5], sides = layout[6], style = layout[7], spread = layout[11];
+  const bool whole = layout[9] == 0, is_signed = layout[10] != 0;
+  const double lowest = numbers[3], width = 1 - lowest, base = numbers[6], full = numbers[9];
+  const double level_steps = (double)layout[8], per_width = level_steps / width;
+  double rest[4], gain[4], value[4];
+  for (int lane = 0; lane < 4; ++lane) {
+    if (at + lane < 0 || at + lane >= columns) continue;
+    double w = weights[row * columns + at + lane];
+    w = (w < numbers[0] ? numbers[0] : w > numbers[1] ? numbers[1] : w) / numbers[2];
+    double integer = rint(w * numbers[5]);
+    double sign = is_signed ? (double)((integer > 0) - (integer < 0)) : 1.0;
+    gain[lane] = sign / (base - 1);
+    rest[lane] = is_signed ? fabs(integer) : integer + numbers[7];
+    value[lane] = w;
+  }
+  for (long long s = 0; s < slices; ++s) {
+    for (int lane = 0; lane < 4 && !whole; ++lane) {
+      double next = s == slices - 1 ? 0.0 : floor(rest[lane] / base);
+      value[lane] = (rest[lane] - next * base) * gain[lane];
+      rest[lane] = next;
+    }
+    for (long long side = 0; side < sides; ++side) {
+      double normal[4];
+      ohm_word word[4] = {(ohm_word)(layout[3] + counter), (ohm_word)row_names[row], event,
+                          slot + (ohm_word)(s * sides + side)};
+      if (spread) ohm_normals(word, first_key, second_key, normal);
+      for (int lane = 0; lane < 4; ++lane) {
+        if (at + lane < 0 || at + lane >= columns) continue;
+        double v = side ? -value[lane] : value[lane], cell;
+        if (style == 3) {
+          const double used = width * numbers[4];
+          cell = used * (v / 2 + 0.5) + (1 - used);
+        } else {
+          if (style == 2) v = (1 + v) / 2;
+          if (style == 1 && v < 0) v = 0;
+          cell = width * v + lowest;
+        }
+        if (layout[8]) cell = rint((cell - lowest) * per_width) / level_steps * width + lowest;
+        if (spread) {
+          double siemens = cell * full, of = spread == 1 ? full : siemens;
+          if (spread == 3) of = siemens > 0 ? numbers[10] / siemens : 0.0;
+          siemens += numbers[8] * of * normal[lane];
+          if (!(siemens - siemens == 0)) *failed = true;
+          siemens = siemens < numbers[11] ? numbers[11] : siemens;
+          cell = (siemens > numbers[12] ? numbers[12] : siemens) / full;
+        }
+        out[((s * sides + side) * rows + row) * columns + at + lane] = cell;
+      }
+    }
+  }
+}

@@ -12,6 +12,7 @@ from typing import Any
 import cupy
 
 from simulator.kernels.lines import Lines
+from simulator.kernels.programming import Programming
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference import ReferenceKernels
 
@@ -19,6 +20,9 @@ SOURCE = Path(__file__).with_name("cuda_functions.h")
 # A fused multiply-add would round once where the reference rounds twice.
 OPTIONS = ("--fmad=false",)
 LAYOUT, NUMBERS = 18, 6
+CELL_LAYOUT, CELL_NUMBERS = 12, 13
+# Numbers of one counter.
+LANES = 4
 COUNTER = "uint64 c0, uint64 c1, uint64 c2, uint64 c3, uint32 k0, uint32 k1"
 DRAW = """
 ohm_word word[4] = {(ohm_word)c0, (ohm_word)c1, (ohm_word)c2, (ohm_word)c3};
@@ -32,6 +36,12 @@ const T numbers[] = {%s};
 const R offsets[] = {f0, f1};
 ohm_read_codes(i, &amps[0], layout, &low[0], &high[0], &per_step[0], &weights[0], &gains[0],
                &slices[0], numbers, offsets, has_totals ? &totals[0] : (const R *)0, &out[0]);
+"""
+PROGRAM = """
+const long long layout[] = {%s};
+const double numbers[] = {%s};
+ohm_program(i, &weights[0], (const ohm_wide *)&row_names[0], layout, numbers, event, 0u, k0, k1,
+            &out[0], &failed[0]);
 """
 
 
@@ -57,6 +67,25 @@ class CupyKernels(ReferenceKernels):
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
         """As the reference, in one pass."""
         return _add_noise()(mean, variance, normals)
+
+    def program(
+        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
+    ) -> Any:
+        """In one pass, but for cells that are no numbers."""
+        first_col, row_names, event, key = names
+        weights = cupy.ascontiguousarray(weights, dtype=cupy.float64)
+        rows, columns = weights.shape
+        cells, skip = programming.shape, first_col % LANES
+        counters = -(-(skip + columns) // LANES)
+        out, failed = cupy.empty((*cells, rows, columns)), cupy.zeros(1, cupy.bool_)
+        layout = (rows, columns, counters, first_col // LANES, skip, *cells, *programming.choices)
+        first_key, second_key = map(cupy.uint32, key or (0, 0))
+        _program()(
+            weights, cupy.asarray(row_names).astype(cupy.uint64), *layout, *scale,
+            *programming.numbers, cupy.uint32(event), first_key, second_key, failed, out,
+            size=rows * counters,
+        )  # fmt: skip
+        return None if bool(failed[0]) else out
 
     def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
         """As the reference, equal to rounding."""
@@ -147,3 +176,18 @@ def _read() -> Any:
     )
     operation = READ % (", ".join(layout), ", ".join(numbers))
     return _kernel(inputs, "raw R out", operation, "ohm_read")
+
+
+@cache
+def _program() -> Any:
+    layout, numbers = [f"l{k}" for k in range(CELL_LAYOUT)], [f"n{k}" for k in range(CELL_NUMBERS)]
+    inputs = ", ".join(
+        [
+            "raw float64 weights, raw uint64 row_names",
+            *(f"int64 {name}" for name in layout),
+            *(f"float64 {name}" for name in numbers),
+            "uint32 event, uint32 k0, uint32 k1",
+        ]
+    )
+    operation = PROGRAM % (", ".join(layout), ", ".join(numbers))
+    return _kernel(inputs, "raw bool failed, raw float64 out", operation, "ohm_programmed")

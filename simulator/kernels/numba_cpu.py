@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels.lines import IN_PART, OUT_PART, SIDE, SLICE, Lines, in_memory_order
-from simulator.kernels.programming import Programming, Sides, Spread
+from simulator.kernels.programming import Programming, Spread
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference import ReferenceKernels
 from simulator.kernels.threads import Team, common_team
@@ -152,8 +152,7 @@ class NumbaKernels(ReferenceKernels):
         from simulator.kernels import numba_programming
 
         weights = np.ascontiguousarray(weights, dtype=np.float64)
-        sides = 2 if code.sides in (Sides.ONE_SIDED, Sides.TWO_SIDED) else 1
-        out = np.empty((max(1, code.slices), sides, *weights.shape))
+        out = np.empty((*programming.shape, *weights.shape))
         failed, full = np.zeros(1, dtype=bool), programming.full_scale
         arguments = (
             weights, scale,

@@ -63,3 +63,22 @@ class Programming:
     full_scale: float
     low: float
     high: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Slices and sides of the cells of a weight."""
+        paired = self.code.sides in (Sides.ONE_SIDED, Sides.TWO_SIDED)
+        return max(1, self.code.slices), 2 if paired else 1
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """Sides, level steps, slices, whether they are signed, and spread, as integers."""
+        code = self.code
+        return int(code.sides), code.level_steps, code.slices, int(code.signed), int(self.spread)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Lowest, span, steps, base and shift; magnitude, full scale, its square, and limits."""
+        code, full = self.code, self.full_scale
+        weight = (code.lowest, code.span, code.steps, code.base, code.shift)
+        return (*weight, self.magnitude, full, full**2, self.low, self.high)
