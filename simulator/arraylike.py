@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from simulator.backend import Backend
 
 NUMERIC_KINDS = "biufc"
+# Values that are added up faster than a library for products begins.
+SMALL = 1 << 14
 
 
 def numeric_array(values: Any, what: str, backend: Backend) -> Any:
@@ -39,10 +41,10 @@ def require_finite(array: Any, what: str, backend: Backend) -> None:
     """Raise InputError with the place of the first NaN or infinity."""
     if array.dtype.kind not in "fc":
         return
-    # A NaN or infinity reaches the sum of squares, which is cheaper than looking at every value; a
-    # sum that overflowed is looked at again.
+    # A NaN or infinity reaches the sum, of squares where that is faster, which is cheaper than
+    # looking at every value; a sum that overflowed is looked at again.
     with np.errstate(all="ignore"):
-        flat = array.reshape(-1) if array.flags.c_contiguous else None
+        flat = array.reshape(-1) if array.size > SMALL and array.flags.c_contiguous else None
         total = array.sum() if flat is None else flat @ flat
         if backend.xp.isfinite(total):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ def real_of(dtype: Any) -> np.dtype:
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
+@cache
 def compute_dtype(matrix: Any, inputs: Any) -> np.dtype:
     """float32 or float64: what both promote to, and at least enough for exact integers."""
     floats = [np.promote_types(real_of(dtype), np.float16) for dtype in (matrix, inputs)]
