@@ -60,8 +60,7 @@ def require_finite(array: Any, what: str, backend: Backend) -> None:
 def require_finite_input(array: Any, backend: Backend) -> None:
     """``require_finite`` of inputs, where looking at them costs no wait.
 
-    On a GPU a NaN goes through to the results, as it does in array code there; host arrays are
-    looked at before they go there.
+    On a GPU a NaN goes through to the results, as it does in array code there.
     """
     if not backend.is_asynchronous:
         require_finite(array, "input", backend)
@@ -199,7 +198,9 @@ class ArrayLike(ABC):
         if isinstance(x, ArrayLike):
             x = x.get_matrix()
         array = numeric_array(x, "input", self.backend)
-        if self.backend.is_asynchronous and array is not x:
+        # What comes from the host goes back there in the end: the wait is no other.
+        from_host = array is not x and not hasattr(x, "__cuda_array_interface__")
+        if self.backend.is_asynchronous and from_host:
             require_finite(array, "input", self.backend)
         return array
 

@@ -8,16 +8,22 @@ from typing import Any
 
 import numba
 
+# A division by zero gives what NumPy gives.
+_compiler = partial(numba.njit, nogil=True, error_model="numpy")
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """``function`` in machine code, made at its first call for each set of types.
 
-    Operations stay in the order in which they are written; a division by zero gives what NumPy
-    gives.
+    Operations stay in the order in which they are written.
     """
-    compiler = partial(numba.njit, nogil=True, error_model="numpy")
     try:
-        return compiler(cache=True)(function)
+        return _compiler(cache=True)(function)
     except RuntimeError:
         # There is no folder to keep it in.
-        return compiler()(function)
+        return _compiler()(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A part of a compiled function, which is not compiled once more for itself."""
+    return _compiler(inline="always")(function)

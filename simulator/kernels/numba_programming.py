@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.kernels.numba_compile import compiled
+from simulator.kernels.numba_compile import compiled, inlined
 from simulator.kernels.numba_random import BLOCK, LANES, fill_normals, rooms_for_normals
 from simulator.kernels.programming import Sides, Spread
 
@@ -13,7 +13,7 @@ ONE_SIDED, TWO_SIDED, OFFSET = int(Sides.ONE_SIDED), int(Sides.TWO_SIDED), int(S
 NONE, CONSTANT, INVERSE = int(Spread.NONE), int(Spread.CONSTANT), int(Spread.INVERSE)
 
 
-@compiled
+@inlined
 def _normalise(n, weights, scale, out):
     """Weights within their range, as fractions of its limit."""
     low, high, limit = scale
@@ -23,7 +23,7 @@ def _normalise(n, weights, scale, out):
         out[j] = weight / limit
 
 
-@compiled
+@inlined
 def _whole_numbers(n, whole, gains, digits):
     """Fractions to the integers that are cut into slices, and what one unit of a slice is worth."""
     steps, base, shift, signed = digits
@@ -34,7 +34,7 @@ def _whole_numbers(n, whole, gains, digits):
         whole[j] = abs(number) if signed else number + shift
 
 
-@compiled
+@inlined
 def _cut(n, whole, gains, base, last, values):
     """The lowest digit of integers into ``values``; what remains stays in ``whole``."""
     for j in range(n):
@@ -43,7 +43,7 @@ def _cut(n, whole, gains, base, last, values):
         whole[j] = rest
 
 
-@compiled
+@inlined
 def _cells(n, values, style, side, lowest, span, out):
     """Conductances of one side in units of Gmax, before levels."""
     width = (1.0 - lowest) * span
@@ -59,7 +59,7 @@ def _cells(n, values, style, side, lowest, span, out):
             out[j] = (1.0 - lowest) * value + lowest
 
 
-@compiled
+@inlined
 def _to_levels(n, cells, lowest, steps):
     """The nearest of equidistant levels, in place."""
     width = 1.0 - lowest
@@ -68,7 +68,7 @@ def _to_levels(n, cells, lowest, steps):
         cells[j] = np.rint((cells[j] - lowest) * per_width) / steps * width + lowest
 
 
-@compiled
+@inlined
 def _with_error(n, cells, normals, error, out):
     """Cells with their error, within limits; True where all were numbers before."""
     spread, magnitude, full, square, low, high = error

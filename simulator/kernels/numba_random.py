@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.kernels.numba_compile import compiled
+from simulator.kernels.numba_compile import compiled, inlined
 from simulator.kernels.philox import MULTIPLIERS, ROUNDS, WEYL
 
 # Counters at a time: what lies between two steps stays in the nearest cache.
@@ -24,7 +24,7 @@ MANTISSA, EXPONENT_OF_ONE = (1 << 52) - 1, 1023 << 52
 QUARTER, EIGHTH, RADIANS = 1 << 30, 1 << 29, 2 * math.pi * 2.0**-32
 
 
-@compiled
+@inlined
 def _words(n, place, row, key, out):
     """Four words for each of ``n`` counters (place, *row) into ``out`` (4, n)."""
     first_key, second_key = key
@@ -39,7 +39,7 @@ def _words(n, place, row, key, out):
         out[0, j], out[1, j], out[2, j], out[3, j] = a, b, c, d
 
 
-@compiled
+@inlined
 def _radii(n, words, out):
     """``sqrt(-2 log u)`` for u in the middle of each word's bin of (0, 1)."""
     numbers = out.view(np.int64)
@@ -64,7 +64,7 @@ def _radii(n, words, out):
         out[j] = math.sqrt(-2.0 * logarithm)
 
 
-@compiled
+@inlined
 def _turns(n, words, cosine, sine):
     """Cosine and sine of the angle that each word is, as a fraction of a turn."""
     for j in range(n):
@@ -82,7 +82,7 @@ def _turns(n, words, cosine, sine):
         sine[j] = -across if (quarter & 2) == 2 else across
 
 
-@compiled
+@inlined
 def rooms_for_normals():
     """What lies between two steps of ``fill_normals``."""
     return np.empty((LANES, BLOCK + 1), dtype=np.uint64), np.empty((3, BLOCK + 1))
