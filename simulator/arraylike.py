@@ -137,6 +137,8 @@ class ArrayLike(ABC):
         x = self._input(mat)
         if x.ndim < 2 or x.shape[-2] != self.shape[1]:
             raise self._mismatch(x, f"(..., {self.shape[1]}, k)")
+        if x.ndim == 2:
+            return self._where_it_came_from(self._apply(x, transposed=False, single=False), mat)
         lines = self.backend.xp.moveaxis(x, -2, 0)
         out = self._apply(
             lines.reshape(len(lines), math.prod(lines.shape[1:])), transposed=False, single=False

@@ -111,33 +111,40 @@ class Readout:
     def _readings(self) -> dict[Any, Reading]:
         return {}
 
-    def _reading(self, dtype: Any) -> Reading:
-        """Conversion and sums in units of normalised weights and voltages, for one dtype."""
-        put, kept = partial(self.backend.asarray, dtype=dtype), self._readings
-        if dtype not in kept:
-            # One range may stand for those of all slices.
-            shape = len(self.direction.inputs.sizes), len(self.hardware.code.merge)
-            full = (np.array(np.broadcast_to(limit, shape), dtype) for limit in self._adc_limits)
-            limits = (self.backend.asarray(limit) for limit in full)
-            levels = self.line.adc.levels(*limits)
-            assert levels is not None  # they are plain
-            slices = self.hardware.code.shift_add(self._takes_off)
-            phases = np.ones(1) if self.digits is None else np.asarray(self.digits.merge)
-            gains = None if self._gains is None else self._gains.astype(dtype)
-            kept[dtype] = Reading(
-                *levels,
-                weights=put(phases / phases[0]),
-                phase_unit=float(phases[0]),
-                gains=gains,
-                slices=replace(slices, weights=put(slices.weights)),
-                scale=1.0,
-                has_unit=self.direction.has_unit,
-            )  # fmt: skip
-        return kept[dtype]
+    def _reading(self, dtype: Any, scale: float) -> Reading:
+        """Conversion and sums, for one dtype; ``scale`` is for the last of them.
+
+        That of the call before is kept: most calls have the same scale.
+        """
+        reading = self._readings.get(dtype) or self._new_reading(dtype)
+        if reading.scale != scale:
+            reading = replace(reading, scale=scale)
+        self._readings[dtype] = reading
+        return reading
+
+    def _new_reading(self, dtype: Any) -> Reading:
+        """In units of normalised weights and voltages."""
+        put = partial(self.backend.asarray, dtype=dtype)
+        # One range may stand for those of all slices.
+        shape = len(self.direction.inputs.sizes), len(self.hardware.code.merge)
+        full = (np.array(np.broadcast_to(limit, shape), dtype) for limit in self._adc_limits)
+        limits = (self.backend.asarray(limit) for limit in full)
+        levels = self.line.adc.levels(*limits)
+        assert levels is not None  # they are plain
+        slices = self.hardware.code.shift_add(self._takes_off)
+        phases = np.ones(1) if self.digits is None else np.asarray(self.digits.merge)
+        return Reading(
+            *levels,
+            weights=put(phases / phases[0]),
+            phase_unit=float(phases[0]),
+            gains=None if self._gains is None else self._gains.astype(dtype),
+            slices=replace(slices, weights=put(slices.weights)),
+            scale=1.0,
+            has_unit=self.direction.has_unit,
+        )
 
     def _read_codes(self, amps: Any, volts: Any, call: Call) -> Any:
-        reading = self._reading(self._code_dtype(amps.dtype))
-        reading = replace(reading, scale=self._output_scale / call.gain)
+        reading = self._reading(self._code_dtype(amps.dtype), self._output_scale / call.gain)
         totals = call.product.totals(volts) if self._takes_off else None
         out = self.backend.kernels.read_codes(amps, reading, totals, volts.dtype)
         return self.direction.outputs.join(out, self.backend)

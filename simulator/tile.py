@@ -76,6 +76,7 @@ class SignalPath:
     tile_gains: Callable[[], Any]
     recorder: Recorder | None = None
     _matrices: dict[Any, tuple[Any, Any]] = field(default_factory=dict, init=False)
+    _bytes: dict[tuple[int, bool], int] = field(default_factory=dict, init=False)
 
     def renewed(self) -> SignalPath:
         """The path after the cells changed: without what followed from them."""
@@ -388,9 +389,12 @@ class SignalPath:
 
     def _batch_step(self, itemsize: int, vectors: Any) -> int:
         """Entries of the batch whose intermediates stay within the memory limit; at least one."""
-        per_vector = bytes_per_vector(
-            self.plan, self.hardware, self.direction, len(self._phase_weights), itemsize,
-            self.is_waiting, self.draws,
-        )  # fmt: skip
+        kind = itemsize, self.is_waiting
+        if kind not in self._bytes:
+            self._bytes[kind] = bytes_per_vector(
+                self.plan, self.hardware, self.direction, len(self._phase_weights), *kind,
+                self.draws,
+            )  # fmt: skip
+        per_vector = self._bytes[kind]
         vectors_per_entry = math.prod(vectors.shape[1:])
         return max(1, self.hardware.memory_limit // (per_vector * max(1, vectors_per_entry)))
