@@ -6,6 +6,7 @@ import math
 import operator
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -261,7 +262,7 @@ class Arrays:
     def _number(self, rest: tuple[int, ...], random: bool) -> Any:
         """Numbers of the next vectors; they name what is drawn for each."""
         if not random:
-            return self.backend.xp.broadcast_to(self.backend.asarray(0), rest)
+            return _no_numbers(self.backend, rest)
         count = math.prod(rest)
 
         def count_on() -> int:
@@ -314,6 +315,12 @@ class Arrays:
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack."""
         return [s.recorders[transposed] for s in self.stacks if transposed in s.recorders]
+
+
+@lru_cache(maxsize=16)
+def _no_numbers(backend: Backend, rest: tuple[int, ...]) -> Any:
+    """Zero for every vector, where nothing is drawn for them."""
+    return backend.xp.broadcast_to(backend.asarray(0), rest)
 
 
 def _checked_draw(draw: Any) -> int:

@@ -70,7 +70,7 @@ class Line:
         limit = symmetric_limit(values(), self.percentile, backend.xp)
         return InputScaling(-limit, limit, self.dac.signed)
 
-    @property
+    @cached_property
     def fixed_scaling(self) -> InputScaling | None:
         """Scaling by fixed limits; None where each call has its own."""
         if self.percentile is not None:
@@ -96,7 +96,7 @@ class Line:
             return (-1.0 if self.dac.signed else 0.0), 1.0
         return scaling.encode(scaling.low), scaling.encode(scaling.high)
 
-    @property
+    @cached_property
     def largest_volt(self) -> float:
         """A voltage that no line is driven above, whatever the inputs; infinite without a DAC."""
         ideal, limits = self.dac.is_ideal, self.dac_limits(self._any_scaling)
