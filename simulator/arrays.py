@@ -130,7 +130,8 @@ class Arrays:
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over conductances, range and counters. Raises InputError where they do not fit."""
         try:
-            cells, unit = list(state["cells"]), list(state["unit"])
+            cells = list(state["cells"])
+            units = [column if np.size(column) else None for column in state["unit"]]
             born = [list(parts) for parts in state["born"]]
             time = float(state["time"])
             served = [[int(n) for n in pair] for pair in state["served"]]
@@ -143,9 +144,8 @@ class Arrays:
             hardware = self._at(time)
             if min(counters) < 0:
                 raise ValueError(f"counters {counters}")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
-        units = [column if np.size(column) else None for column in unit]
         states = [
             stack.state_from(*parts)
             for stack, parts in zip(
@@ -193,11 +193,13 @@ class Arrays:
             then, now = (sum(float(r[i].sum()) for r in readouts) for i in range(2))
             for stack in self.stacks:
                 stack.gain = then / now if now > 0 else 1.0
+                stack.renew()
             return
         for stack, readout in zip(self.stacks, readouts, strict=True):
             then, now = readout
             there = now > 0
             stack.tile_gains = xp.where(there, then / xp.where(there, now, 1.0), 1.0)
+            stack.renew()
 
     @property
     def compensation(self) -> Any:

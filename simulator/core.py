@@ -88,7 +88,7 @@ class AnalogCore(Geometry, ArrayLike):
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
         self._dtype: Any = None
-        self._fast: tuple[Any, Any, int] | None = None
+        self._fast: tuple[Any, Any, int, int] | None = None
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
         self._lay_out(matrix, trees, several, numbering)
         if not empty_matrix:
@@ -206,10 +206,11 @@ class AnalogCore(Geometry, ArrayLike):
     def __matmul__(self, x: Any) -> Any:
         # A core whose whole path is one matrix needs a few microseconds: one product, and a look
         # at one output. A NaN or infinity in an input reaches every output.
-        if self._fast is not None:
-            weights, dtype, length = self._fast
+        fast = self._fast
+        if fast is not None:
+            weights, dtype, length, version = fast
             fits = type(x) is type(weights) and x.dtype == dtype and 0 < x.ndim < 3
-            if fits and x.shape[0] == length:
+            if fits and x.shape[0] == length and version == self.version:
                 with np.errstate(all="ignore"):
                     y = weights @ x
                 first = y[0]
@@ -289,7 +290,7 @@ class AnalogCore(Geometry, ArrayLike):
             if dtype.kind not in NUMERIC_KINDS or (dtype.kind == "c" and not self.complex_valued):
                 raise ValueError(f"dtype {dtype}")
             random.state = state
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
         self.arrays.set_state(state)
         self._random.state, self._dtype = state, dtype
@@ -309,9 +310,11 @@ class AnalogCore(Geometry, ArrayLike):
         """Remember the merged matrix where nothing else is left of the path."""
         if self._backend.is_asynchronous:
             return
+        # Asked for first: another thread may program the core while the matrix is found.
+        version = self.version
         weights = self.arrays.one_matrix(dtype)
         if weights is not None:
-            self._fast = weights, dtype, self.ncol
+            self._fast = weights, dtype, self.ncol, version
 
     def _forget(self) -> None:
         """The cells changed: drop the merged matrix."""

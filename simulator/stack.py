@@ -49,8 +49,8 @@ class TileStack:
 
     def __post_init__(self) -> None:
         self._paths: dict[bool, SignalPath] = {}
-        # Weights and their variances, of noisy cells.
-        self._noise: tuple[Any, Any] | None = None
+        # Weights and their variances, of noisy cells; empty until they are found.
+        self._noise: list[tuple[Any, Any]] = []
         self._solutions: dict[bool, NetworkSolution] = {}
         self.served: dict[bool, int] = {}
         self._plans: dict[bool, tuple[Direction, Plan, ConverterBank]] = {}
@@ -143,7 +143,13 @@ class TileStack:
     def store(self, state: State, scaling: WeightScaling) -> None:
         """Make ``state`` the programmed one; drops everything derived from the one before."""
         self.state, self.scaling = state, scaling
-        self._solutions, self.served, self._noise = {}, {}, None
+        self._solutions, self.served = {}, {}
+        self.renew()
+
+    def renew(self) -> None:
+        """Drop what products follow from, after cells or gains changed."""
+        # New ones, so that a multiply in another thread keeps nothing of before here.
+        self._noise = []
         self._paths = {side: path.renewed() for side, path in self._paths.items()}
 
     def _row_names(self, rows: range) -> Any:
@@ -206,7 +212,7 @@ class TileStack:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: value for name, value in self.__dict__.items() if name != "_places"}
-        return {**kept, "_paths": {}, "_solutions": {}, "_noise": None}
+        return {**kept, "_paths": {}, "_solutions": {}, "_noise": []}
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -277,11 +283,11 @@ class TileStack:
         return self.grid.scatter(state.cells, state.unit, self.backend)
 
     def _solution(self, transposed: bool) -> NetworkSolution:
-        if transposed not in self._solutions:
+        solutions, served = self._solutions, self.served
+        if transposed not in solutions:
             tiles = partial(self._tiles, self.held)
-            network = self._network(transposed)
-            self._solutions[transposed] = NetworkSolution(network, tiles, self.served)
-        return self._solutions[transposed]
+            solutions[transposed] = NetworkSolution(self._network(transposed), tiles, served)
+        return solutions[transposed]
 
     def _linear_tiles(self, transposed: bool) -> Any:
         """Effective conductances; of nonlinear cells those that small voltages meet."""
@@ -303,9 +309,10 @@ class TileStack:
         """``_merged``; both sides read the same cells, whose noise may take long to find."""
         if not with_noise or self.held.unit is not None:
             return self._merged(transposed, with_noise)
-        if self._noise is None:
-            self._noise = self._merged(False, True)
-        weights, variance = self._noise
+        found = self._noise
+        if not found:
+            found.append(self._merged(False, True))
+        weights, variance = found[0]
         return (weights.T, variance.T) if transposed else (weights, variance)
 
     def _merged(self, transposed: bool, with_noise: bool) -> tuple[Any, Any]:

@@ -48,8 +48,8 @@ def checked_state(
     for values that are no conductances.
     """
     for values in (cells,) if unit is None else (cells, unit):
-        values = np.asarray(values)
-        if values.dtype.kind != "f" or not np.isfinite(values).all() or (values < 0).any():
+        values = _real(values)
+        if not np.isfinite(values).all() or (values < 0).any():
             raise InputError("conductances must be finite real numbers, not negative")
     cells = backend.asarray(cells, dtype=backend.xp.float64)
     if cells.shape != shape or (unit_shape is None) != (unit is None):
@@ -62,11 +62,23 @@ def checked_state(
     return State(cells, unit)
 
 
+def _real(values: Any) -> np.ndarray:
+    """``values`` as an array on the host. Raises InputError for what are no real numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"conductances must be an array ({error})") from None
+    if array.dtype.kind != "f":
+        raise InputError(f"conductances must be real numbers; got the dtype {array.dtype}")
+    return array
+
+
 def with_beginnings(state: State, born: Sequence[Any], backend: Backend) -> State:
     """``state`` with ``born``: start and draws of the cells, then of the unit columns.
 
     Raises InputError for other shapes, and for values that are no conductances or draws.
     """
+    born = [_real(part) for part in born]
     xp = backend.xp
     starts, draws = (
         [backend.asarray(b, dtype=xp.float64) for b in part] for part in (born[0::2], born[1::2])

@@ -38,8 +38,10 @@ def _edges(model: Any) -> Iterator[tuple[Any, Any]]:
         return
     for nodes in model._nodes_by_depth.values():
         for node in nodes:
+            # A norm that is always training goes by the batch, not by what it has learnt.
+            target = None if node.arguments.kwargs.get("training") else node.operation
             for tensor in node.input_tensors:
-                yield tensor._keras_history.operation, node.operation
+                yield tensor._keras_history.operation, target
     for tensor in model.outputs:
         yield tensor._keras_history.operation, None
 

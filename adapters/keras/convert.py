@@ -15,8 +15,8 @@ from adapters.keras.batchnorm import foldable_norms, folded
 from adapters.keras.bridge import to_numpy
 from adapters.keras.layer import AnalogLayer
 from adapters.keras.layers import ANALOG, base_of
-from adapters.per_layer import params_by_layer, values_by_layer
-from simulator import NotSupportedError, OhmCoreWarning
+from adapters.per_layer import checked_rows, copied, params_by_layer, values_by_layer
+from simulator import InputError, NotSupportedError, OhmCoreWarning
 
 # Arguments of analog layers that digital ones do not have.
 WIRING = ("params", "bias_rows", "auto_synchronize", "stream")
@@ -45,12 +45,25 @@ def reason_to_stay(layer: Any) -> str:
 
 
 def is_graph(model: Any) -> bool:
-    """Whether this is a model of which Keras knows the layers and how they are connected."""
-    return isinstance(model, keras.Sequential) or hasattr(model, "_run_through_graph")
+    """Whether this is a model of which Keras knows the layers and how they are connected.
+
+    One with a call of its own computes something else than its layers say.
+    """
+    if not (isinstance(model, keras.Sequential) or hasattr(model, "_run_through_graph")):
+        return False
+    owner = next(kind for kind in type(model).__mro__ if "call" in vars(kind))
+    return owner.__module__.partition(".")[0] == "keras"
 
 
 def places(model: Any, nested: bool = True, prefix: str = "", stream: str = "") -> list[Place]:
-    """The layers of a model in its order, each once, those of nested models in their place."""
+    """The layers of a model in its order, each once, those of nested models in their place.
+
+    Raises InputError for what is neither a model nor a layer.
+    """
+    if not isinstance(model, layers.Layer):
+        raise InputError(
+            f"model: got {type(model).__name__}; allowed is a model or a layer of Keras"
+        )
     if not isinstance(model, keras.Model):
         return [Place(model, model.name, "")]
     found, seen, ranks = [], set(), Counter[str]()
@@ -128,15 +141,20 @@ def from_keras(
             keep what they hold until ``synchronize``.
 
     Raises:
-        ParameterError: a list of the wrong length, or a pattern that fits no layer.
+        ParameterError: a list of the wrong length, a pattern that fits no layer, or an entry that
+            is neither parameters nor a number of rows.
+        InputError: a model that is none.
         NotImplementedError: a model whose layers Keras does not know.
 
     The given model is never changed. A model that is compiled has a copy that is compiled alike.
     """
-    found = [place for place in _known_places(model) if not reason_to_stay(place.layer)]
+    known = _known_places(model)
+    _warn_of_hidden(known, lambda layer: not reason_to_stay(layer), "digital", "could be analog")
+    found = [place for place in known if not reason_to_stay(place.layer)]
     names = [place.name for place in found]
-    trees = params_by_layer(params, names)
-    rows = values_by_layer("bias_rows", bias_rows, len(found), "convertible")
+    # Looked at here: what fails in a layer that is made from its configuration, Keras renames.
+    trees = [None if t is None else copied(t) for t in params_by_layer(params, names)]
+    rows = map(checked_rows, values_by_layer("bias_rows", bias_rows, len(found), "convertible"))
     norms = foldable_norms(_models(model), _is_foldable) if fuse_batchnorm else {}
     gone = {id(norm) for norm in norms.values()}
     hardware = {
@@ -150,7 +168,8 @@ def from_keras(
 
     def made(layer: Any) -> Any:
         if id(layer) in gone:
-            return layers.Identity(name=layer.name, dtype=layer.dtype_policy)
+            # By its name: a policy as an object could not be saved.
+            return layers.Identity(name=layer.name, dtype=layer.dtype_policy.name)
         wired, norm = hardware.get(id(layer)), norms.get(id(layer))
         if wired is None and norm is None:
             return _copied(layer)
@@ -172,6 +191,10 @@ def from_keras(
     return analog
 
 
+def _is_analog(layer: Any) -> bool:
+    return isinstance(layer, AnalogLayer)
+
+
 def _is_foldable(layer: Any) -> bool:
     return base_of(layer) is not None and not reason_to_stay(layer)
 
@@ -180,23 +203,28 @@ def _known_places(model: Any) -> list[Place]:
     """``places``. Raises NotSupportedError for a model of which Keras does not know the layers."""
     if isinstance(model, keras.Model) and not is_graph(model):
         raise NotSupportedError(
-            f"{type(model).__name__} {model.name!r} is a subclassed model: Keras does not know how "
-            "its layers are connected. Build it as a Sequential or Functional model, make it of "
-            "analog layers such as AnalogDense(params=..., units=...), or convert each layer in "
-            "its constructor: self.dense = from_keras(keras.layers.Dense(...), params)"
+            f"{type(model).__name__} {model.name!r} is a subclassed model with a call of its own: "
+            "Keras does not know how its layers are connected. Build it as a Sequential or "
+            "Functional model, make it of analog layers such as AnalogDense(params=..., "
+            "units=...), or convert each layer in its constructor: self.dense = "
+            "from_keras(keras.layers.Dense(...), params)"
         )
-    found = places(model)
+    return places(model)
+
+
+def _warn_of_hidden(
+    found: list[Place], wanted: Callable[[Any], bool], kind: str, inside: str
+) -> None:
+    """Warn of layers that hide ``wanted`` ones, so that all of it stays of its ``kind``."""
     for place in found:
-        inner = place.layer._flatten_layers(include_self=False)
-        if any(not reason_to_stay(layer) for layer in inner):
+        if any(map(wanted, place.layer._flatten_layers(include_self=False))):
             warnings.warn(
-                f"layer {place.name!r} ({type(place.layer).__name__}) stays digital, and with it "
-                "the layers inside that could be analog: only Keras's Sequential and Functional "
-                "models show how their layers are connected",
+                f"layer {place.name!r} ({type(place.layer).__name__}) stays {kind}, and with it "
+                f"the layers inside that {inside}: only Keras's Sequential and Functional models "
+                "show how their layers are connected",
                 OhmCoreWarning,
                 stacklevel=3,
             )
-    return found
 
 
 def _models(model: Any) -> list[Any]:
@@ -291,7 +319,9 @@ def to_keras(model: Any, physical_weights: Any = False) -> Any:
     layers' own; one value, or one per analog layer, nested ones included. Raises ParameterError
     for a wrong length and NotImplementedError for a model whose layers Keras does not know.
     """
-    found = [p.layer for p in _known_places(model) if isinstance(p.layer, AnalogLayer)]
+    known = _known_places(model)
+    _warn_of_hidden(known, _is_analog, "as it is", "are analog")
+    found = [place.layer for place in known if _is_analog(place.layer)]
     held = values_by_layer("physical_weights", physical_weights, len(found), "analog")
     physical = {id(layer) for layer, wanted in zip(found, held, strict=True) if wanted}
 

@@ -308,7 +308,9 @@ class AnalogLayer(keras.layers.Layer):
 
 def _is_below(x: Any, reach: float) -> bool:
     """Whether all magnitudes are smaller than ``reach``; False for NaN and infinity."""
-    return reach > 0 and 0 not in x.shape and bool(ops.max(ops.abs(x)) < reach)
+    if 0 in x.shape:
+        return True
+    return reach > 0 and bool(ops.max(ops.abs(x)) < reach)
 
 
 def _standing_in(weight: Any, held: Any) -> Any:

@@ -100,8 +100,11 @@ class AnalogConvolution(AnalogLayer):
                 f"({self.Nic}, *space) with {self.dimensions} dimension(s) of space"
             )
         images = x if x.ndim == self.dimensions + 2 else x[None]
-        if min(self._windows.rest(images)) < 1:
+        batch, *positions = self._windows.rest(images)
+        if min(positions) < 1:
             raise ShapeError(f"inputs of shape {x.shape} are smaller than the kernel")
+        if not batch:
+            return np.empty((0, self.Noc, *positions), x.dtype)
         out = self.core.multiply(with_ones(images, self.bias_rows, axis=1), self._windows)
         out = np.ascontiguousarray(np.moveaxis(out, 0, 1))
         return out if x.ndim == self.dimensions + 2 else out[0]

@@ -20,6 +20,7 @@ A file holds an array (layers, 2), or (layers, slices, 2) where weights are bit-
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,7 +134,8 @@ def _seen(keywords: Mapping[str, Any]) -> Seen:
         apart=style == "BALANCED" and not together,
         digit=digit if digit < keywords["input_bits"] else 0,
         slices=int(keywords["Nslices"]),
-        rows=None if rows is None else int(rows),
+        # Arrays without a limit, of None or 0 rows, hold a layer as a whole.
+        rows=int(rows) if rows else None,
     )
 
 
@@ -191,8 +193,9 @@ def _only_model(models: set[str], folder: Path) -> str:
 def _ranges(path: Path, n_layers: int, slices: int) -> np.ndarray:
     """Return what the file holds. Raises FileFormatError unless it is one range per layer."""
     try:
-        values: Any = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            values: Any = np.load(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FileFormatError(f"{path}: no array of numbers: {error}") from None
     wanted = (n_layers, 2) if slices == 1 else (n_layers, slices, 2)
     shape = getattr(values, "shape", None)

@@ -79,7 +79,7 @@ class QuantizerDAC(DAC):
 
     def on_digit_grid(self, low: float, high: float) -> bool:
         """True for unsigned levels from zero to full scale."""
-        return low == 0 and high == 1
+        return low == 0 and high == 1 and type(self).convert is _NEAREST
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
@@ -107,8 +107,8 @@ class SignMagnitudeDAC(DAC):
         return self.bits - 1 if self.bits else super().magnitude_bits
 
     def on_digit_grid(self, low: float, high: float) -> bool:
-        """Always True."""
-        return True
+        """True, but for a model that inherits and converts otherwise."""
+        return type(self).convert is _NEAREST_MAGNITUDE
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
         """Between full scales; None for a model that inherits and converts otherwise."""

@@ -56,7 +56,7 @@ class _InverseProportional:
     def scale(self, siemens: Any, cell: Cell) -> Any:
         """Inversely proportional to the conductance; none for a cell that does not conduct."""
         conducting = siemens > 0
-        return conducting * cell.Gmax**2 / (siemens + (1 - conducting) * cell.Gmax)
+        return conducting * cell.Gmax**2 / (conducting * siemens + (1 - conducting) * cell.Gmax)
 
 
 @dataclass(frozen=True)
