@@ -134,17 +134,18 @@ class ArrayLike(ABC):
     @on_device
     def matmat(self, mat: Any) -> Any:
         """A @ X for X of shape (..., n, k); result (..., m, k). Raises ShapeError."""
-        x = self._input(mat)
+        return self._where_it_came_from(self._columns_product(self._input(mat)), mat)
+
+    def _columns_product(self, x: Any) -> Any:
         if x.ndim < 2 or x.shape[-2] != self.shape[1]:
             raise self._mismatch(x, f"(..., {self.shape[1]}, k)")
         if x.ndim == 2:
-            return self._where_it_came_from(self._apply(x, transposed=False, single=False), mat)
+            return self._apply(x, transposed=False, single=False)
         lines = self.backend.xp.moveaxis(x, -2, 0)
         out = self._apply(
             lines.reshape(len(lines), math.prod(lines.shape[1:])), transposed=False, single=False
         )
-        out = self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
-        return self._where_it_came_from(out, mat)
+        return self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
 
     @on_device
     def rmatmat(self, mat: Any) -> Any:
@@ -160,10 +161,11 @@ class ArrayLike(ABC):
         )
         return self._where_it_came_from(out.T.reshape(*x.shape[:-1], len(out)), mat)
 
+    @on_device
     def matmul(self, x: Any) -> Any:
         """``self @ x`` with NumPy's rules for vectors, matrices and stacks."""
         array = self._input(x)
-        out = self.matvec(array) if array.ndim == 1 else self.matmat(array)
+        out = self.matvec(array) if array.ndim == 1 else self._columns_product(array)
         return self._where_it_came_from(out, x)
 
     def rmatmul(self, x: Any) -> Any:
