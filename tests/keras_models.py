@@ -13,6 +13,7 @@ except ImportError as error:
     pytest.skip(f"the backend of Keras is not installed: {error}", allow_module_level=True)
 
 from keras import layers, ops
+from settings import ADC, NOISE, PROGRAMMING  # noqa: F401
 
 from adapters.keras.chip import Chip
 from simulator import CrossSimParameters
@@ -20,14 +21,6 @@ from simulator import CrossSimParameters
 BACKEND = keras.backend.backend()
 # Keras and NumPy 2 speak about a keyword that neither a user nor OhmCore can give.
 QUIET = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-PROGRAMMING = {"xbar.device.programming_error.enable": True,
-               "xbar.device.programming_error.model": "NormalProportionalDevice",
-               "xbar.device.programming_error.magnitude": 0.1}  # fmt: skip
-NOISE = {"xbar.device.read_noise.enable": True,
-         "xbar.device.read_noise.model": "NormalProportionalDevice",
-         "xbar.device.read_noise.magnitude": 0.1}  # fmt: skip
-ADC = {"xbar.adc.mvm.model": "QuantizerADC", "xbar.adc.mvm.bits": 7,
-       "xbar.adc.mvm.adc_range_option": "MAX"}  # fmt: skip
 
 
 def hardware(*changes, seed=8):

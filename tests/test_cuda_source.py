@@ -65,7 +65,7 @@ extern "C" __global__ void program(const double *weights, const ohm_wide *rows,
                                    const long long *layout, const double *numbers, double *out,
                                    bool *failed) {
   long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-  ohm_program(i, weights, rows, layout, numbers, 1u, 0u, 2u, 3u, out, failed);
+  ohm_program(i, weights, rows, layout, numbers, 1u, 2u, 3u, out, failed);
 }
 """
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import settings
 import torch
 from torch import nn
 from torch.nn import functional
@@ -97,14 +98,10 @@ def seeded(seed=8, **changes):
     return params
 
 
-PROGRAMMING = {"xbar__device__programming_error__enable": True,
-               "xbar__device__programming_error__model": "NormalProportionalDevice",
-               "xbar__device__programming_error__magnitude": 0.1}  # fmt: skip
-NOISE = {"xbar__device__read_noise__enable": True,
-         "xbar__device__read_noise__model": "NormalProportionalDevice",
-         "xbar__device__read_noise__magnitude": 0.1}  # fmt: skip
-ADC = {"xbar__adc__mvm__model": "QuantizerADC", "xbar__adc__mvm__bits": 7,
-       "xbar__adc__mvm__adc_range_option": "MAX"}  # fmt: skip
+PROGRAMMING, NOISE, ADC = (
+    {path.replace(".", "__"): value for path, value in changes.items()}
+    for changes in (settings.PROGRAMMING, settings.NOISE, settings.ADC)
+)
 DAC = {"xbar__dac__mvm__model": "SignMagnitudeDAC", "xbar__dac__mvm__bits": 5}
 
 

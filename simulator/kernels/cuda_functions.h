@@ -142,6 +142,10 @@ OHM_FUNCTION void ohm_read_codes(long long task, const A *amps, const long long 
   out[part * places[0] + output * places[1] + entry * places[2] + vector] = (R)sum;
 }
 
+/* Sides and spreads of programming.py. */
+enum { OHM_ONE_SIDED = 1, OHM_TWO_SIDED = 2, OHM_OFFSET = 3 };
+enum { OHM_NO_ERROR = 0, OHM_CONSTANT = 1, OHM_INVERSE = 3 };
+
 /* Cells of four neighbouring weights of one row, which share a counter: digits, sides, levels,
    error and limits in the order of programming.py. Tasks run over (row, counter), the counter
    fastest. `layout` holds rows, columns, counters of a row, number of the first counter, lanes to
@@ -151,8 +155,7 @@ OHM_FUNCTION void ohm_read_codes(long long task, const A *amps, const long long 
    full scale and its square, and the limits of a cell. A cell that is no number sets `failed`. */
 OHM_FUNCTION void ohm_program(long long task, const double *weights, const ohm_wide *row_names,
                               const long long *layout, const double *numbers, ohm_word event,
-                              ohm_word slot, ohm_word first_key, ohm_word second_key, double *out,
-                              bool *failed) {
+                              ohm_word first_key, ohm_word second_key, double *out, bool *failed) {
   const long long rows = layout[0], columns = layout[1], row = task / layout[2];
   const long long counter = task % layout[2], at = 4 * counter - layout[4];
   const long long slices = layout[5], sides = layout[6], style = layout[7], spread = layout[11];
@@ -179,23 +182,23 @@ OHM_FUNCTION void ohm_program(long long task, const double *weights, const ohm_w
     for (long long side = 0; side < sides; ++side) {
       double normal[4];
       ohm_word word[4] = {(ohm_word)(layout[3] + counter), (ohm_word)row_names[row], event,
-                          slot + (ohm_word)(s * sides + side)};
-      if (spread) ohm_normals(word, first_key, second_key, normal);
+                          (ohm_word)(s * sides + side)};
+      if (spread != OHM_NO_ERROR) ohm_normals(word, first_key, second_key, normal);
       for (int lane = 0; lane < 4; ++lane) {
         if (at + lane < 0 || at + lane >= columns) continue;
         double v = side ? -value[lane] : value[lane], cell;
-        if (style == 3) {
+        if (style == OHM_OFFSET) {
           const double used = width * numbers[4];
           cell = used * (v / 2 + 0.5) + (1 - used);
         } else {
-          if (style == 2) v = (1 + v) / 2;
-          if (style == 1 && v < 0) v = 0;
+          if (style == OHM_TWO_SIDED) v = (1 + v) / 2;
+          if (style == OHM_ONE_SIDED && v < 0) v = 0;
           cell = width * v + lowest;
         }
         if (layout[8]) cell = rint((cell - lowest) * per_width) / level_steps * width + lowest;
-        if (spread) {
-          double siemens = cell * full, of = spread == 1 ? full : siemens;
-          if (spread == 3) of = siemens > 0 ? numbers[10] / siemens : 0.0;
+        if (spread != OHM_NO_ERROR) {
+          double siemens = cell * full, of = spread == OHM_CONSTANT ? full : siemens;
+          if (spread == OHM_INVERSE) of = siemens > 0 ? numbers[10] / siemens : 0.0;
           siemens += numbers[8] * of * normal[lane];
           if (!(siemens - siemens == 0)) *failed = true;
           siemens = siemens < numbers[11] ? numbers[11] : siemens;

@@ -40,7 +40,7 @@ ohm_read_codes(i, &amps[0], layout, &low[0], &high[0], &per_step[0], &weights[0]
 PROGRAM = """
 const long long layout[] = {%s};
 const double numbers[] = {%s};
-ohm_program(i, &weights[0], (const ohm_wide *)&row_names[0], layout, numbers, event, 0u, k0, k1,
+ohm_program(i, &weights[0], (const ohm_wide *)&row_names[0], layout, numbers, event, k0, k1,
             &out[0], &failed[0]);
 """
 
@@ -162,32 +162,32 @@ def _drawn(law: str, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -
     return out
 
 
+def _unpacked(letter: str, kind: str, count: int) -> tuple[str, str]:
+    """Numbers that a kernel takes one by one: their declarations, and their names for an array."""
+    names = [f"{letter}{k}" for k in range(count)]
+    return ", ".join(f"{kind} {name}" for name in names), ", ".join(names)
+
+
 @cache
 def _read() -> Any:
-    layout, numbers = [f"l{k}" for k in range(LAYOUT)], [f"n{k}" for k in range(NUMBERS)]
-    inputs = ", ".join(
-        [
-            "raw A amps, raw T low, raw T high, raw T per_step, raw T weights, raw T gains",
-            "raw T slices, raw R totals, bool has_totals",
-            *(f"int64 {name}" for name in layout),
-            *(f"T {name}" for name in numbers),
-            "R f0, R f1",
-        ]
+    (layout, layout_names), (numbers, number_names) = (
+        _unpacked("l", "int64", LAYOUT), _unpacked("n", "T", NUMBERS),
+    )  # fmt: skip
+    inputs = (
+        "raw A amps, raw T low, raw T high, raw T per_step, raw T weights, raw T gains, "
+        f"raw T slices, raw R totals, bool has_totals, {layout}, {numbers}, R f0, R f1"
     )
-    operation = READ % (", ".join(layout), ", ".join(numbers))
-    return _kernel(inputs, "raw R out", operation, "ohm_read")
+    return _kernel(inputs, "raw R out", READ % (layout_names, number_names), "ohm_read")
 
 
 @cache
 def _program() -> Any:
-    layout, numbers = [f"l{k}" for k in range(CELL_LAYOUT)], [f"n{k}" for k in range(CELL_NUMBERS)]
-    inputs = ", ".join(
-        [
-            "raw float64 weights, raw uint64 row_names",
-            *(f"int64 {name}" for name in layout),
-            *(f"float64 {name}" for name in numbers),
-            "uint32 event, uint32 k0, uint32 k1",
-        ]
+    (layout, layout_names), (numbers, number_names) = (
+        _unpacked("l", "int64", CELL_LAYOUT), _unpacked("n", "float64", CELL_NUMBERS),
+    )  # fmt: skip
+    inputs = (
+        f"raw float64 weights, raw uint64 row_names, {layout}, {numbers}, "
+        "uint32 event, uint32 k0, uint32 k1"
     )
-    operation = PROGRAM % (", ".join(layout), ", ".join(numbers))
+    operation = PROGRAM % (layout_names, number_names)
     return _kernel(inputs, "raw bool failed, raw float64 out", operation, "ohm_programmed")

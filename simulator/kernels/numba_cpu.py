@@ -145,29 +145,25 @@ class NumbaKernels(ReferenceKernels):
         self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
     ) -> Any:
         """In one pass, but for small arrays that draw nothing, and cells that are no numbers."""
-        code, spread = programming.code, programming.spread
-        first_col, rows, event, key = names
-        if spread == Spread.NONE and weights.size < SMALL:
+        draws = programming.spread != Spread.NONE
+        if not draws and weights.size < SMALL:
             return None
         from simulator.kernels import numba_programming
 
+        first_col, rows, event, key = names
         weights = np.ascontiguousarray(weights, dtype=np.float64)
-        out = np.empty((*programming.shape, *weights.shape))
-        failed, full = np.zeros(1, dtype=bool), programming.full_scale
+        out, failed = np.empty((*programming.shape, *weights.shape)), np.zeros(1, dtype=bool)
         arguments = (
-            weights, scale,
-            (int(code.sides), code.lowest, code.level_steps, code.span, code.slices,
-             (code.steps, code.base, code.shift, code.signed)),
-            (int(spread), programming.magnitude, full, full**2, programming.low, programming.high),
-            (first_col, np.asarray(rows).astype(np.uint64), np.uint64(event), np.uint64(0)),
+            weights, scale, programming.choices, programming.numbers,
+            (first_col, np.asarray(rows).astype(np.uint64), np.uint64(event)),
             tuple(map(np.uint64, key or (0, 0))), out, failed,
         )  # fmt: skip
 
         def work(start: int, stop: int) -> None:
             numba_programming.program(start, stop, *arguments)
 
-        drawn = DRAW_COST if spread != Spread.NONE else 1
-        self.team.share(work, len(weights), drawn * out.size // len(weights))
+        cost = out.size // len(weights) * (DRAW_COST if draws else 1)
+        self.team.share(work, len(weights), cost)
         return None if failed[0] else out
 
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:

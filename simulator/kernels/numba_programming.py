@@ -87,16 +87,17 @@ def _with_error(n, cells, normals, error, out):
 
 
 @compiled
-def program(start, stop, weights, scale, code, error, names, key, out, failed):
+def program(start, stop, weights, scale, choices, numbers, names, key, out, failed):
     """Cells (slices, sides, rows, columns) of the rows [start, stop) of ``weights``.
 
-    ``scale`` low, high, limit; ``code`` the style of sides, lowest, level steps, span, and slices
-    with their ``_whole_numbers``; ``error`` spread, magnitude, full scale, its square, and the two
-    limits of cells; ``names`` the number of the first column, those of the rows, and two words that
-    name event and slot. ``failed[0]`` is set where a cell is no number.
+    ``scale`` low, high, limit; ``choices`` and ``numbers`` are those of ``Programming``; ``names``
+    the number of the first column, those of the rows, and the event. ``failed[0]`` is set where a
+    cell is no number.
     """
-    style, lowest, level_steps, span, slices, digits = code
-    first_col, row_names, event, slot = names
+    style, level_steps, slices, signed, spread = choices
+    lowest, span, steps, base, shift, magnitude, full, square, low, high = numbers
+    digits, error = (steps, base, shift, signed), (spread, magnitude, full, square, low, high)
+    first_col, row_names, event = names
     room, rooms = np.empty((3, LANES * BLOCK)), rooms_for_normals()
     whole, gains, values = room[0], room[1], room[2]
     normals = np.empty((BLOCK + 1, LANES))
@@ -115,14 +116,14 @@ def program(start, stop, weights, scale, code, error, names, key, out, failed):
                 _whole_numbers(n, whole, gains, digits)
             for s in range(out.shape[0]):
                 if slices:
-                    _cut(n, whole, gains, digits[1], s == slices - 1, values)
+                    _cut(n, whole, gains, base, s == slices - 1, values)
                 for side in range(out.shape[1]):
                     part = out[s, side, r, at:]
                     _cells(n, values if slices else whole, style, side, lowest, span, part)
                     if level_steps:
                         _to_levels(n, part, lowest, level_steps)
-                    if error[0] != NONE:
-                        row[2] = slot + np.uint64(s * out.shape[1] + side)
+                    if spread != NONE:
+                        row[2] = s * out.shape[1] + side
                         fill_normals(count, places, row, key, rooms, normals)
                         if not _with_error(n, part, drawn, error, part):
                             failed[0] = True
