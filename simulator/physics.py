@@ -166,7 +166,11 @@ class CellPhysics:
         limited = xp.maximum(xp.asarray(siemens, dtype=xp.float64), cell.low)
         if cell.high is not None:
             xp.minimum(limited, cell.high, out=limited)
-        limited /= cell.Gmax
+        with np.errstate(over="ignore"):
+            limited /= cell.Gmax
+        if cell.high is None:
+            # A number of siemens may be none of Gmax.
+            self._require_real(model, limited)
         return limited
 
     def _require_real(self, model: Device, values: Any) -> None:

@@ -192,11 +192,13 @@ def test_programming(fast, style, error, monkeypatch):
         np.testing.assert_allclose(got, wanted, atol=spread * 6.7 * 16 * np.finfo(float).eps)
 
 
-def test_programming_cells_that_are_no_numbers_is_left_to_the_stages(fast):
+@pytest.mark.parametrize("ohms", [1e-9, 1e3])  # no number of siemens, or none of Gmax
+def test_programming_cells_that_are_no_numbers_is_refused(fast, ohms):
     p = CrossSimParameters()
     p.xbar.device.programming_error.enable = True
     p.xbar.device.programming_error.model = "NormalIndependentDevice"
     p.xbar.device.programming_error.magnitude = 1e308
-    p.xbar.device.Rmin, p.xbar.device.Rmax = 1e-9, 1e-8
-    with np.errstate(all="ignore"), pytest.raises(ModelError, match="finite"):
-        AnalogCore(np.ones((3, 5)), p, backend=Backend("here", np, fast))
+    p.xbar.device.Rmin, p.xbar.device.Rmax = ohms, 10 * ohms
+    for kernels in (fast, PLAIN):
+        with np.errstate(all="ignore"), pytest.raises(ModelError, match="finite"):
+            AnalogCore(np.ones((3, 5)), p, backend=Backend("here", np, kernels))

@@ -135,8 +135,9 @@ def test_a_derived_model_keeps_its_own_law():
     np.testing.assert_allclose(half, full / 2, atol=1e-14)
 
 
-def test_cells_that_are_no_numbers_are_refused():
+@pytest.mark.parametrize("ohms", [1e-9, 1e3])  # no number of siemens, or none of Gmax
+def test_cells_that_are_no_numbers_are_refused(ohms):
     p = params("one-sided pair", ERRORS[0], magnitude=1e308)
-    p.xbar.device.Rmin, p.xbar.device.Rmax = 1e-9, 1e-8
+    p.xbar.device.Rmin, p.xbar.device.Rmax = ohms, 10 * ohms
     with np.errstate(all="ignore"), pytest.raises(ModelError, match="finite"):
         AnalogCore(np.ones((70, 70)), p)

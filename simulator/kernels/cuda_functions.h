@@ -203,6 +203,7 @@ OHM_FUNCTION void ohm_program(long long task, const double *weights, const ohm_w
           if (!(siemens - siemens == 0)) *failed = true;
           siemens = siemens < numbers[11] ? numbers[11] : siemens;
           cell = (siemens > numbers[12] ? numbers[12] : siemens) / full;
+          if (!(cell - cell == 0)) *failed = true;
         }
         out[((s * sides + side) * rows + row) * columns + at + lane] = cell;
       }

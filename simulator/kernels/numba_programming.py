@@ -70,7 +70,7 @@ def _to_levels(n, cells, lowest, steps):
 
 @inlined
 def _with_error(n, cells, normals, error, out):
-    """Cells with their error, within limits; True where all were numbers before."""
+    """Cells with their error, within limits; True where all are numbers, before and after."""
     spread, magnitude, full, square, low, high = error
     finite = True
     for j in range(n):
@@ -83,6 +83,7 @@ def _with_error(n, cells, normals, error, out):
         siemens = low if siemens < low else siemens
         siemens = high if siemens > high else siemens
         out[j] = siemens / full
+        finite &= np.isfinite(out[j])
     return finite
 
 
