@@ -201,4 +201,4 @@ def test_programming_cells_that_are_no_numbers_is_refused(fast, ohms):
     p.xbar.device.Rmin, p.xbar.device.Rmax = ohms, 10 * ohms
     for kernels in (fast, PLAIN):
         with np.errstate(all="ignore"), pytest.raises(ModelError, match="finite"):
-            AnalogCore(np.ones((3, 5)), p, backend=Backend("here", np, kernels))
+            AnalogCore(np.ones((70, 70)), p, backend=Backend("here", np, kernels))
