@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from simulator.backend import Backend, Purpose, Stream
 from simulator.converters import ADC
 from simulator.currents import OUTPUT, REST
 from simulator.fold import Direction
+from simulator.kernels.naming import LineNames
 
 # Draws of unit columns have slots of their own, and converters of the other side of an array.
 UNIT_SLOT = 1 << 12
@@ -38,6 +40,30 @@ class LineDraws:
             values[..., 0] = units[..., lines[:, 0]]
         values = values.transpose(0, 5, 1, 2, 3, 6, 4)
         return values.reshape(*values.shape[:REST], *vectors.shape)
+
+    def with_normals(self, purpose: Purpose, amps: Any, spread: float, vectors: Any) -> Any:
+        """Currents with normals times ``spread``; they may be overwritten.
+
+        The normals are those of ``for_lines``.
+        """
+        unit = UNIT_SLOT if self.direction.has_unit else None
+        names = LineNames(self.streams(purpose).key, *self._arrays, vectors, unit)
+        noisy = self.backend.kernels.with_normals(amps, spread, names)
+        if noisy is not None:
+            return noisy
+        normals = self.for_lines(purpose, "normal", amps.shape, vectors).astype(amps.dtype)
+        normals *= amps.dtype.type(spread)
+        # Memory order stays as it is: sums of codes follow it.
+        noisy = amps.copy(order="K")
+        noisy += normals
+        return noisy
+
+    @cached_property
+    def _arrays(self) -> tuple[Any, Any, Any]:
+        """First outputs and numbers of outputs of all parts, and names of the parts of inputs."""
+        axis = self.direction.outputs
+        first = [axis.start + begin for begin, _ in axis.bounds]
+        return first, axis.sizes, self.direction.input_names
 
     def for_outputs(self, vectors: Any, dtype: Any) -> Any:
         """One normal for every result, (outputs, *rest)."""

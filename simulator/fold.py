@@ -90,8 +90,8 @@ class Plan:
 
 def make_plan(hardware: Hardware, line: Line, direction: Direction) -> Plan:
     """The plan of one direction; it depends on the hardware alone, never on the inputs."""
-    # Recording needs the currents at the converter, also where it is ideal.
-    ideal_adc = line.adc.is_ideal and not hardware.record
+    # Recording, and noise of a converter, need the currents there, also where it is ideal.
+    ideal_adc = line.adc.is_transparent and not hardware.record
     noise = _noise_sampling(hardware, direction.inputs)
     unit_noise = noise is not None and direction.has_unit
     unrolled = noise == "per_device" or hardware.solves_each_input

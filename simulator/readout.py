@@ -43,10 +43,18 @@ class Readout:
     converters: Callable[[tuple[int, ...]], Any]
     tile_gains: Any = None
 
+    def fits(self, weight_limit: float, tile_gains: Any) -> bool:
+        """Whether it also reads cells with this range of weights, and these gains of tiles."""
+        return self.weight_limit == weight_limit and self.tile_gains is None is tile_gains
+
     def results(self, currents: Currents, volts: Any, call: Call) -> Any:
         """From currents at the converter to results."""
         if self.noise_point == "converter":
             currents = self.draw_noise(currents, call.vectors)
+        spread = self.line.adc.input_noise
+        if spread:
+            noise = Purpose.CONVERSION, currents.mean, spread, call.vectors
+            currents = replace(currents, mean=self.draws.with_normals(*noise))
         if self._is_plain:
             return self._read_codes(currents.mean, volts, call)
         converted = replace(currents, mean=self._convert(currents.mean, call.vectors))

@@ -81,9 +81,12 @@ class SignalPath:
     def renewed(self) -> SignalPath:
         """The path after the cells changed: without what followed from them."""
         # A new one, so that a multiply in another thread keeps nothing of the old cells here.
-        path = object.__new__(SignalPath)
         kept = {name: part for name, part in self.__dict__.items() if name not in FROM_CELLS}
+        path = object.__new__(SignalPath)
         path.__dict__.update(kept, _matrices={})
+        readout = self.__dict__.get("_readout")
+        if readout and readout.fits(self.weight_limit(), self.tile_gains()):
+            path.__dict__["_readout"] = readout
         return path
 
     def multiply(
@@ -110,8 +113,7 @@ class SignalPath:
         return out
 
     def _empty(self, call: Call, dtype: Any) -> Any:
-        shape = (self.direction.outputs.length, *call.vectors.shape)
-        return self.backend.xp.empty(shape, dtype=dtype)
+        return self.backend.xp.empty((self.direction.outputs.length, *call.vectors.shape), dtype)
 
     @cached_property
     def _readout(self) -> Readout:
@@ -135,8 +137,7 @@ class SignalPath:
             def clipped(part: Any, call: Call) -> Any:
                 return self._times_weights_limited(scaling.encode(part), call)
 
-            free = self._times_matrix
-            return self._apart(limited, free, clipped, inputs, call)
+            return self._apart(limited, self._times_matrix, clipped, inputs, call)
         volts = self._volts(inputs, scaling)
         if unrolled:
             return self._times_unrolled(volts, call)
@@ -232,8 +233,7 @@ class SignalPath:
     @cached_property
     def draws(self) -> bool:
         """True where a multiply draws random numbers, so that vectors must be numbered."""
-        rounding = self.line.adc.stochastic_rounding and not self.line.adc.is_ideal
-        return self.plan.noise is not None or rounding
+        return self.plan.noise is not None or self.line.adc.draws
 
     def _times_matrix(self, volts: Any, call: Call) -> Any:
         weights, variance = self.merged_matrix(volts.dtype)

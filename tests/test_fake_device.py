@@ -29,6 +29,15 @@ SETTINGS = {
         "xbar.adc.mvm.adc_range_option": "MAX", "xbar.adc.mvm.stochastic_rounding": True,
         "core.rows_max": 4,
     },
+    "converter noise": {
+        "xbar.adc.mvm.model": "QuantizerADC", "xbar.adc.mvm.bits": 6,
+        "xbar.adc.mvm.adc_range_option": "MAX", "xbar.adc.mvm.input_noise": 0.1,
+        "core.rows_max": 4,
+    },
+    "ideal converters with noise": {
+        "core.style": "OFFSET", "core.offset.style": "UNIT_COLUMN_SUBTRACTION",
+        "xbar.adc.mvm.input_noise": 0.1,
+    },
     "column limit": {"xbar.array.Icol_max": 0.5},
     "programming error": {
         "xbar.device.programming_error.enable": True,

@@ -43,6 +43,7 @@ def unusual():
             "xbar.device.Rmax": np.float32(3e7),
             "xbar.adc.mvm.model": "RampADC",
             "xbar.adc.mvm.gain_db": np.float64(60),
+            "xbar.adc.mvm.input_noise": 1e-3,
             "xbar.adc.mvm.calibrated_range": np.array([[-1.5, 1.5], [-3, 3]], dtype=np.float32),
         }
     )

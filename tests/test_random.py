@@ -204,11 +204,13 @@ def random_params(kind="per_output"):
         params.xbar.array.Icol_max = 1.5
     elif kind == "complex":
         params.core.complex_matrix = True
-    if kind in ("converted", "rounding", "digits"):
+    if kind.startswith("conversion"):
+        device.read_noise.enable, params.xbar.adc.mvm.input_noise = False, 0.02
+    if kind in ("converted", "rounding", "digits", "conversion"):
         adc = params.xbar.adc.mvm
         adc.model, adc.bits, adc.adc_range_option = "QuantizerADC", 7, "MAX"
         adc.stochastic_rounding = kind == "rounding"
-        device.read_noise.enable = kind != "rounding"
+        device.read_noise.enable = kind not in ("rounding", "conversion")
         if kind == "digits":
             dac = params.xbar.dac.mvm
             dac.model, dac.bits, dac.input_bitslicing = "SignMagnitudeDAC", 5, True
@@ -218,7 +220,7 @@ def random_params(kind="per_output"):
 
 KINDS = (
     "per_output", "unit", "sliced", "per_device", "limited", "complex", "converted", "rounding",
-    "digits",
+    "digits", "conversion", "conversion alone",
 )  # fmt: skip
 
 
@@ -280,7 +282,7 @@ def test_draws_do_not_depend_on_other_cores_or_their_order(kind):
     assert np.array_equal(forward, backward)
 
 
-@pytest.mark.parametrize("kind", ["per_output", "per_device", "rounding"])
+@pytest.mark.parametrize("kind", ["per_output", "per_device", "rounding", "conversion alone"])
 def test_draws_do_not_depend_on_threads(kind):
     matrix, x = values(kind, (200, 150)), values(kind, (150, 8), 1)
     params = random_params(kind)

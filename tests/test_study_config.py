@@ -186,6 +186,7 @@ def test_bit_slices_hold_the_weight_bits_between_them():
         (parameter_updates({"read_noise": 0.1}), True),
         ({"xbar.adc.mvm.bits": 8}, False),
         ({"xbar.adc.mvm.bits": 8, "xbar.adc.mvm.stochastic_rounding": True}, True),
+        ({"xbar.adc.mvm.input_noise": 0.1}, True),
     ],
 )
 def test_only_random_settings_get_several_chips(updates, random):

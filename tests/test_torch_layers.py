@@ -223,6 +223,8 @@ HARDWARE = {
     "column limit alone": {"xbar__array__Icol_max": 0.8},
     "two converters": {**ADC, "core__balanced__subtract_current_in_xbar": False},
     "stochastic rounding": {**DAC, **ADC, "xbar__adc__mvm__stochastic_rounding": True},
+    "converter noise": {**DAC, **ADC, **BITS, "xbar__adc__mvm__input_noise": 0.05},
+    "noise of ideal converters": {**TILES["both"], "xbar__adc__mvm__input_noise": 0.05},
     "errors": {**DAC, **ADC, **PROGRAMMING},
     "noise": NOISE,
     "noise, adc": {**DAC, **ADC, **BITS, **NOISE, **PROGRAMMING},

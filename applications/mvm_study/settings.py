@@ -81,6 +81,8 @@ def _draws(node: dict[str, Any]) -> bool:
     if node.get("enable") and node.get("model", "IdealDevice") != "IdealDevice":
         generic = str(node["model"]).startswith(("Normal", "Uniform"))
         return not generic or node.get("magnitude", 0) > 0
+    if node.get("input_noise", 0) > 0:
+        return True
     if node.get("bits", 0) > 0:
         sigmas = [value for key, value in node.items() if key.startswith("sigma_")]
         return bool(node.get("stochastic_rounding")) or any(sigma > 0 for sigma in sigmas)

@@ -32,6 +32,12 @@ class Purpose(IntEnum):
     PROGRAMMING = 2
     READ_NOISE = 3
     ROUNDING = 4
+    # Noise at the input of a converter.
+    CONVERSION = 5
+    # Pulse trains of an update.
+    PULSES = 6
+    # Cycle-to-cycle variation of an update.
+    STEPS = 7
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,13 @@ class Stream:
     def uniform(self, minor: range, major: Any, event: Any, slot: Any) -> Any:
         """Uniforms in (0, 1) of shape ``(*broadcast(major, event, slot), len(minor))``."""
         return self._draw(self.backend.kernels.uniforms, minor, major, event, slot)
+
+    def normal_of(self, minor: Any, major: Any, event: int, slot: int) -> Any:
+        """Standard normals of single places: those of ``normal`` for arrays of one shape."""
+        xp = self.backend.xp
+        words = minor // LANES, major, event & philox.WORD, slot | (event >> WORD_BITS) << 16
+        values = self.backend.kernels.normals(words, self.key)
+        return xp.take_along_axis(values, (minor % LANES)[..., None], axis=-1)[..., 0]
 
     def _draw(self, kernel: Any, minor: range, major: Any, event: Any, slot: Any) -> Any:
         xp = self.backend.xp

@@ -5,6 +5,9 @@ against the currents: every slice and every tile has its own full-scale range.
 
 In a core, currents have the axes (phase, output part, input part, slice, side, output, *rest); all
 but the first and the rest count physical converters.
+
+Noise at the input, of the sense amplifier or of the converter itself, is white and normal: every
+conversion has its own. The core adds it, so that ``convert`` of a model is free of it.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ class ADC:
     stochastic_rounding: bool = parameter(
         False, type=bool, doc="round up with the probability of the distance from the level below"
     )
+    input_noise: float = parameter(
+        0.0, low=0, doc="standard deviation of the noise of each conversion, at the input"
+    )
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -39,8 +45,18 @@ class ADC:
 
     @property
     def is_ideal(self) -> bool:
-        """True where currents pass unchanged, without any limit."""
+        """True where nothing is rounded or limited; ``convert`` is not called."""
         return self.bits == 0
+
+    @property
+    def is_transparent(self) -> bool:
+        """True where currents pass unchanged: nothing is rounded, limited or added."""
+        return self.is_ideal and self.input_noise == 0
+
+    @property
+    def draws(self) -> bool:
+        """True where every conversion takes random numbers."""
+        return self.input_noise > 0 or (self.stochastic_rounding and not self.is_ideal)
 
     @property
     def has_mismatch(self) -> bool:

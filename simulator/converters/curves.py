@@ -64,8 +64,8 @@ def transfer(
     """What ``converters`` fabricated ones make of a ramp from ``low`` to ``high``.
 
     ``samples`` = 0 takes enough for every code. ``seed`` draws their mismatch; the first is that of
-    the first outputs of a core with this ``simulation.seed``. Rounding is not stochastic here.
-    Raises InputError for limits that do not rise.
+    the first outputs of a core with this ``simulation.seed``. Rounding is not stochastic here, and
+    inputs have no noise. Raises InputError for limits that do not rise.
     """
     if not low < high:
         raise InputError(f"limits {low!r} and {high!r}; the first has to be below the second")

@@ -37,7 +37,7 @@ class Lines:
         ``totals`` is one number for every vector, or None.
         """
         order = sorted(range(amps.ndim), key=lambda axis: -amps.strides[axis])
-        in_order, inner = amps.transpose(order), _first_neighbour(amps)
+        in_order, inner = amps.transpose(order), first_neighbour(amps)
         vectors, outer = math.prod(amps.shape[inner:]), range(REST, inner)
         apart = [axis for axis in outer if amps.shape[axis] > 1]
         if not in_order.flags.c_contiguous or len(apart) > 1 or (vectors == 1 and apart):
@@ -96,7 +96,7 @@ def in_memory_order(array: Any) -> Any:
     return ordered.reshape(-1) if ordered.flags.c_contiguous else None
 
 
-def _first_neighbour(amps: np.ndarray) -> int:
+def first_neighbour(amps: np.ndarray) -> int:
     """The first axis, among the rest, from which on vectors lie side by side in memory."""
     step = amps.itemsize
     for axis in reversed(range(REST, amps.ndim)):

@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernels.lines import IN_PART, OUT_PART, SIDE, SLICE, Lines, in_memory_order
+from simulator.kernels.lines import (
+    IN_PART,
+    OUT_PART,
+    OUTPUT,
+    REST,
+    SIDE,
+    SLICE,
+    Lines,
+    first_neighbour,
+    in_memory_order,
+)
+from simulator.kernels.naming import LineNames
 from simulator.kernels.programming import Programming, Spread
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference import ReferenceKernels
@@ -26,6 +37,10 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 GROUP = 32
 # Numbers of one Philox counter, and array elements that cost as much as drawing one.
 LANES, DRAW_COST = 4, 8
+# Array elements that cost as much as drawing one and adding it to a current.
+NOISE_COST = 16
+# Array elements that cost as much as one slot of one line.
+TRAIN_COST = 16
 # Array elements that cost as much as one cell of a ladder.
 RUNG_COST = 32
 
@@ -183,6 +198,37 @@ class NumbaKernels(ReferenceKernels):
         self.team.share(work, mean.size, 1)
         return out
 
+    def with_normals(self, amps: Any, spread: float, names: LineNames) -> Any:
+        """In one pass, in the place of the currents; None for types without machine code."""
+        if amps.dtype not in FLOATS:
+            return None
+        memory = in_memory_order(amps) if amps.flags.writeable else None
+        if memory is None:
+            amps = amps.copy(order="K")
+            memory = in_memory_order(amps)
+        from simulator.kernels import numba_noise
+
+        vectors, kinds = names.vectors.reshape(-1), 1 + (names.unit_slot is not None)
+        strides = [stride // amps.itemsize for stride in amps.strides]
+        places = np.zeros((), dtype=np.int64)
+        for length, stride in zip(amps.shape[REST:], strides[REST:], strict=True):
+            places = places[..., None] + np.arange(length) * stride
+        blocks = -(-names.most_counters * vectors.size // numba_noise.BLOCK)
+        phases, parts, inputs, slices, sides = amps.shape[:OUTPUT]
+        arguments = (
+            memory, amps.dtype.type(spread),
+            (phases, parts, inputs, slices, sides, kinds, blocks), tuple(strides[:REST]),
+            names.numbers, names.events, (places.reshape(-1), first_neighbour(amps) == REST),
+            tuple(map(np.uint64, names.key)),
+        )  # fmt: skip
+
+        def work(start: int, stop: int) -> None:
+            numba_noise.add_normals(start, stop, *arguments)
+
+        tasks = math.prod(amps.shape[:OUTPUT]) * kinds * blocks
+        self.team.share(work, tasks, NOISE_COST * amps.size // max(tasks, 1))
+        return amps
+
     def ladders(
         self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float
     ) -> Any:
@@ -209,6 +255,42 @@ class NumbaKernels(ReferenceKernels):
         lines = len(cells) * cells.shape[2]
         self.team.share(some, lines, work // lines * RUNG_COST)
         return out.reshape(shape)
+
+    def pulse(
+        self, weights: Any, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
+        noise: tuple[float, bool], first: int, keys: Any,
+    ) -> bool:  # fmt: skip
+        """As the reference; False for arrays that are not compiled for."""
+        if any(part.dtype not in FLOATS for part in (weights, *values)):
+            return False
+        from simulator.kernels import numba_pulses
+
+        event, (of_trains, of_steps) = np.uint64(first), (tuple(map(np.uint64, k)) for k in keys)
+        # Line by line, in which the vectors that are drawn together are neighbours.
+        lines = [np.ascontiguousarray(part.T) for part in values]
+        together, count = numba_pulses.TOGETHER, len(slots)
+        trains = [
+            np.empty((slots.max(), count, -(-len(part) // numba_pulses.WORD_LINES)), np.uint64)
+            for part in lines
+        ]
+
+        def draw(start: int, stop: int) -> None:
+            places = start * together, min(stop * together, count)
+            for side, (part, scale, out) in enumerate(zip(lines, scales, trains, strict=True)):
+                numba_pulses.draw_trains(
+                    *places, part, scale, slots, event, np.uint64(side), of_trains, out
+                )
+
+        def step(start: int, stop: int) -> None:
+            numba_pulses.steps(
+                start, stop, weights, cells, tuple(lines), tuple(trains), slots, sign, noise, event,
+                of_steps,
+            )  # fmt: skip
+
+        blocks = -(-count // together)
+        self.team.share(draw, blocks, together * TRAIN_COST * sum(map(len, lines)))
+        self.team.share(step, len(weights), count * DRAW_COST)
+        return True
 
     def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
         """As the reference, equal to rounding."""

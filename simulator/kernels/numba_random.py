@@ -25,18 +25,34 @@ QUARTER, EIGHTH, RADIANS = 1 << 30, 1 << 29, 2 * math.pi * 2.0**-32
 
 
 @inlined
+def _rounds(a, b, c, d, k, m):
+    """Four words of one counter and key."""
+    for _ in range(ROUNDS):
+        p, q = a * FIRST_FACTOR, c * SECOND_FACTOR
+        a, c = (q >> SHIFT) ^ b ^ k, (p >> SHIFT) ^ d ^ m
+        b, d = q & WORD, p & WORD
+        k, m = (k + FIRST_STEP) & WORD, (m + SECOND_STEP) & WORD
+    return a, b, c, d
+
+
+@inlined
 def _words(n, place, row, key, out):
     """Four words for each of ``n`` counters (place, *row) into ``out`` (4, n)."""
-    first_key, second_key = key
+    b, c, d = row[0] & WORD, row[1] & WORD, row[2] & WORD
     for j in range(n):
-        a, b, c, d = place[j] & WORD, row[0] & WORD, row[1] & WORD, row[2] & WORD
-        k, m = first_key, second_key
-        for _ in range(ROUNDS):
-            p, q = a * FIRST_FACTOR, c * SECOND_FACTOR
-            a, c = (q >> SHIFT) ^ b ^ k, (p >> SHIFT) ^ d ^ m
-            b, d = q & WORD, p & WORD
-            k, m = (k + FIRST_STEP) & WORD, (m + SECOND_STEP) & WORD
-        out[0, j], out[1, j], out[2, j], out[3, j] = a, b, c, d
+        out[0, j], out[1, j], out[2, j], out[3, j] = _rounds(
+            place[j] & WORD, b, c, d, key[0], key[1]
+        )
+
+
+@inlined
+def _words_of_vectors(n, place, row, event, slot, key, out):
+    """Four words for each of ``n`` counters (place, row, event, slot), as `_words`."""
+    b = row & WORD
+    for j in range(n):
+        out[0, j], out[1, j], out[2, j], out[3, j] = _rounds(
+            place[j] & WORD, b, event[j] & WORD, slot[j] & WORD, key[0], key[1]
+        )
 
 
 @inlined
@@ -88,18 +104,33 @@ def rooms_for_normals():
     return np.empty((LANES, BLOCK + 1), dtype=np.uint64), np.empty((3, BLOCK + 1))
 
 
-@compiled
-def fill_normals(n, places, row, key, rooms, out):
-    """Standard normals of ``n`` counters (place, *row), few enough for ``rooms``: out (n, 4)."""
-    words, parts = rooms
+@inlined
+def _normals_of(n, words, parts, out):
+    """Standard normals from the words of ``n`` counters: out (n, 4)."""
     radius, cosine, sine = parts[0], parts[1], parts[2]
-    _words(n, places, row, key, words)
     for pair in range(LANES // 2):
         _radii(n, words[2 * pair], radius)
         _turns(n, words[2 * pair + 1], cosine, sine)
         for j in range(n):
             out[j, 2 * pair] = radius[j] * cosine[j]
             out[j, 2 * pair + 1] = radius[j] * sine[j]
+
+
+@compiled
+def fill_normals(n, places, row, key, rooms, out):
+    """Standard normals of ``n`` counters (place, *row), few enough for ``rooms``: out (n, 4)."""
+    words, parts = rooms
+    _words(n, places, row, key, words)
+    _normals_of(n, words, parts, out)
+
+
+@compiled
+def fill_normals_of_vectors(n, counters, row, key, rooms, out):
+    """As `fill_normals`, for counters (place, row, event, slot); ``counters`` without the row."""
+    places, events, slots = counters
+    words, parts = rooms
+    _words_of_vectors(n, places, row, events, slots, key, words)
+    _normals_of(n, words, parts, out)
 
 
 @compiled

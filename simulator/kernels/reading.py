@@ -7,6 +7,7 @@ what comes next, and a sum that is rounded otherwise would fall on their other s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -52,7 +53,7 @@ class Reading:
     scale: float
     has_unit: bool
 
-    @property
+    @cached_property
     def per_step(self) -> Any:
         """Steps for each unit of current, (input parts, slices)."""
         return self.steps / (self.high - self.low)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels import philox
+from simulator.kernels.naming import LineNames
 from simulator.kernels.programming import Programming
 from simulator.kernels.reading import Reading, read_codes
 
@@ -94,6 +95,13 @@ class ReferenceKernels:
         """Variables of given mean and variance from standard normals, in the dtype of the mean."""
         return mean + self.xp.sqrt(variance) * normals.astype(mean.dtype)
 
+    def with_normals(self, amps: Any, spread: float, names: LineNames) -> Any:
+        """Currents with normals times ``spread``; None: they are drawn first, then added.
+
+        The currents may be overwritten.
+        """
+        return None
+
     def digits(self, values: Any, magnitude_bits: int, digit_bits: int) -> Any:
         """Signed base-``2**digit_bits`` digits of ``values`` in [-1, 1], least significant first.
 
@@ -120,6 +128,20 @@ class ReferenceKernels:
         ``cells`` (..., p, m, n), ``volts`` (..., p or 1, n, B) with as many dimensions.
         """
         return None
+
+    def pulse(
+        self, weights: Any, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
+        noise: tuple[float, bool], first: int, keys: Any,
+    ) -> bool:  # fmt: skip
+        """Apply pulse trains in place as `update.outer` does; False where it is to do so.
+
+        ``cells`` (rows, columns, 8): steps up and down at weight zero, their slopes, upper and
+        lower bound, mean steps up and down. ``values`` x (vectors, columns) and d (vectors, rows)
+        fire in ``slots`` with probabilities of ``scales`` times the magnitude; ``sign`` is that of
+        the learning rate; ``noise`` the spread of a step, and whether it is relative to its size;
+        ``first`` the number of the first vector; ``keys`` those of trains and of steps.
+        """
+        return False
 
     def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
         """Four standard normals for each Philox counter, on a new last axis."""

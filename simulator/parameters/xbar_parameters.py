@@ -161,6 +161,12 @@ class ADCParameters(ModelParameters):
     stochastic_rounding: bool = parameter(
         False, type=bool, doc="round up with the probability of the fraction"
     )
+    input_noise: float = parameter(
+        0,
+        low=0,
+        doc="standard deviation of the noise at the input, in the unit of the currents; each"
+        " conversion has its own",
+    )
     adc_per_ibit: bool = parameter(
         False, type=bool, doc="convert after every input slice, not once after the last"
     )
