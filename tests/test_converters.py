@@ -5,7 +5,15 @@ import pytest
 from strategies import conversions, core_of, set_style
 
 from simulator import CrossSimParameters, InputError, ParameterError
-from simulator.converters import ConverterRange
+from simulator.backend import Backend, numpy_backend
+from simulator.converters import (
+    ConverterRange,
+    MidTreadADC,
+    MidTreadDAC,
+    SignMagnitudeADC,
+    SignMagnitudeDAC,
+)
+from simulator.kernels import ReferenceKernels
 from simulator.profile import adc_inputs, adc_ranges
 
 RNG = np.random.default_rng(0)
@@ -102,6 +110,141 @@ def test_results_are_codes(model):
     assert y.size == (8 if model == "QuantizerADC" else 7)
     assert np.ptp(np.diff(y)) < 1e-8
     assert (np.abs(y).min() < 1e-12) == (model == "SignMagnitudeADC")
+
+
+# -- levels at whole multiples of a step -----------------------------------------------------
+
+STEPS = [2, 6, 126, 510, 3, 5, 127, 10 / 3]
+KERNELS = {"own": numpy_backend().kernels, "plain": ReferenceKernels(np)}
+
+
+def ramp_of(steps, full, dtype):
+    """Values up to beyond full scale, all levels and all points between two of them."""
+    grid = np.arange(-steps - 3, steps + 4) * full / steps
+    return np.concatenate([np.linspace(-1.4, 1.4, 5001) * full, grid]).astype(dtype)
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("steps", STEPS)
+def test_levels_are_whole_multiples_of_the_step(steps, dtype, kernels):
+    """The nearest one, up to full scale; where that is none, it is a level beside them."""
+    for kind, full in ((MidTreadDAC, 1.0), (MidTreadADC, 0.7)):
+        model = kind(resolution=1 / steps)
+        values, step = ramp_of(steps, full, dtype), 2 * full / steps
+        before = values.copy()
+        got = model.convert(values, dtype(-full), dtype(full), KERNELS[kernels])
+        assert got.dtype == dtype
+        assert np.array_equal(values, before)
+        slack = 4 * float(np.finfo(dtype).eps) * full
+        places = got.astype(float) / step
+        inside = np.abs(got) < full - slack
+        assert np.abs(places - np.rint(places))[inside].max() * step <= slack
+        assert np.abs(got).max() <= full + slack
+        near = np.abs(values) <= full
+        assert np.abs(got - values)[near].max() <= step / 2 + slack
+        assert np.abs(got)[np.abs(values) > full + step / 2] == pytest.approx(full, abs=slack)
+        zeros = np.zeros(3, dtype)
+        got = model.convert(zeros, dtype(-full), dtype(full), KERNELS[kernels])
+        assert np.abs(got).max() <= (0 if full == 1.0 or steps % 2 else slack)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_levels_tell_of_every_result(steps):
+    """Where both full scales are levels; elsewhere nothing is told."""
+    kernels = numpy_backend().kernels
+    for model in (MidTreadDAC(resolution=1 / steps), MidTreadADC(resolution=1 / steps)):
+        levels = model.levels(-1.0, 1.0)
+        if steps % 2:
+            assert levels is None
+            continue
+        assert levels == (-1.0, 1.0, steps)
+        got = np.unique(model.convert(ramp_of(steps, 1.0, float), -1.0, 1.0, kernels))
+        assert got == pytest.approx(np.linspace(-1, 1, steps + 1), abs=1e-15)
+
+    class Other(MidTreadADC):
+        def convert(self, amps, low, high, kernels, dither=None):
+            return amps
+
+    assert Other(resolution=1 / 6).levels(-1.0, 1.0) is None
+    assert MidTreadADC().is_ideal
+    assert MidTreadDAC().is_ideal
+
+
+@pytest.mark.parametrize("bits", [2, 5, 7, 9])
+def test_steps_of_bits_are_those_of_sign_and_magnitude(bits):
+    """Bit for bit, alone and in a core; the number of ``bits`` is ignored."""
+    resolution, kernels = 1 / (2**bits - 2), numpy_backend().kernels
+    values = ramp_of(2**bits - 2, 0.7, np.float64)
+    pairs = (
+        (MidTreadADC(bits=3, resolution=resolution), SignMagnitudeADC(bits=bits)),
+        (MidTreadDAC(bits=3, resolution=resolution), SignMagnitudeDAC(bits=bits)),
+    )
+    for model, known in pairs:
+        got, wanted = (some.convert(values, -0.7, 0.7, kernels) for some in (model, known))
+        assert np.array_equal(got, wanted)
+        assert model.levels(-0.7, 0.7) == known.levels(-0.7, 0.7)
+    params = adc_params("SignMagnitudeADC", bits, "CALIBRATED", **{
+        "xbar.adc.mvm.calibrated_range": [-3.0, 3.0], "xbar.dac.mvm.model": "SignMagnitudeDAC",
+        "xbar.dac.mvm.bits": bits,
+    })  # fmt: skip
+    wanted = core_of(MATRIX, params) @ X
+    for node, name in ((params.xbar.adc.mvm, "MidTreadADC"), (params.xbar.dac.mvm, "MidTreadDAC")):
+        node.model, node.resolution, node.bits = name, resolution, 0
+    assert np.array_equal(core_of(MATRIX, params) @ X, wanted)
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("steps", [6, 126, 5, 127])
+@pytest.mark.parametrize("style", ["one_sided", "offset", "sliced_balanced"])
+def test_one_pass_gives_what_the_stages_give(style, steps, kernels, monkeypatch):
+    backend = Backend("numpy", np, KERNELS[kernels])
+    params = adc_params("MidTreadADC", 0, **{
+        "xbar.adc.mvm.resolution": 1 / steps, "xbar.dac.mvm.model": "MidTreadDAC",
+        "xbar.dac.mvm.resolution": 1 / steps, "core.rows_max": 4,
+    })  # fmt: skip
+    set_style(params, style, weight_bits=6)
+    params.core.weight_bits = 6
+    inputs = np.tile(X, (1, 200))
+    one_pass = core_of(MATRIX, params, backend=backend) @ inputs
+    for model in (MidTreadADC, MidTreadDAC):
+        monkeypatch.setattr(model, "levels", lambda self, low, high: None)
+    stages = core_of(MATRIX, params, backend=backend) @ inputs
+    assert np.array_equal(one_pass, stages)
+    free = core_of(MATRIX, CrossSimParameters()) @ inputs
+    assert np.abs(one_pass - free).max() > 0
+
+
+@pytest.mark.parametrize("steps", [4, 5])
+def test_dithered_conversion_is_right_on_average(steps):
+    """Up to the last level that has another one beyond it."""
+    model, count = MidTreadADC(resolution=1 / steps, stochastic_rounding=True), 4000
+    values = np.repeat(np.linspace(-0.75, 0.75, 7), count).reshape(7, count)
+    dither = np.random.default_rng(0).random((7, count))
+    got = model.convert(values, -1.0, 1.0, numpy_backend().kernels, dither)
+    assert np.abs(got.mean(axis=1) - values[:, 0]).max() <= 5 * (2 / steps) / 2 / np.sqrt(count)
+    assert np.unique(np.round(got * steps / 2, 12)).size <= steps + 1
+
+
+def test_ranges_that_a_step_cannot_have_are_refused():
+    """Those that count codes, and those that are not symmetric."""
+    step = {"xbar.adc.mvm.resolution": 1 / 126}
+    params = adc_params("MidTreadADC", 0, "CALIBRATED", **step)
+    params.xbar.adc.mvm.calibrated_range = [-1.0, 2.0]
+    with pytest.raises(ParameterError, match="xbar.adc.mvm.calibrated_range.*symmetric"):
+        core_of(MATRIX, params)
+    params = adc_params("MidTreadADC", 0, "GRANULAR", **step)
+    with pytest.raises(ParameterError, match="xbar.adc.mvm.adc_range_option = GRANULAR"):
+        core_of(MATRIX, params)
+    params = adc_params("MidTreadADC", 0, "MAX", **step)
+    set_style(params, "sliced_offset", weight_bits=6)
+    with pytest.raises(ParameterError, match="xbar.adc.mvm.adc_range_option = MAX"):
+        core_of(MATRIX, params)
+    params.xbar.adc.mvm.signed = False
+    with pytest.raises(ParameterError, match="signed"):
+        core_of(MATRIX, params)
+    with pytest.raises(ParameterError, match="resolution"):
+        core_of(MATRIX, adc_params("MidTreadADC", 0, **{"xbar.adc.mvm.resolution": 0.7}))
 
 
 # -- input ranges ----------------------------------------------------------------------------

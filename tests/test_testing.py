@@ -70,8 +70,9 @@ def shipped(kind):
 
 def test_every_shipped_model_is_checked_here():
     assert shipped("device") == {*DEVICES, *CHECKED_ELSEWHERE}
-    assert shipped("adc") == {"IdealADC", "QuantizerADC", "SignMagnitudeADC", *CIRCUIT_ADCS}
-    assert shipped("dac") == {"IdealDAC", "QuantizerDAC", "SignMagnitudeDAC"}
+    plain = ("Ideal", "Quantizer", "SignMagnitude", "MidTread")
+    assert shipped("adc") == {*(f"{name}ADC" for name in plain), *CIRCUIT_ADCS}
+    assert shipped("dac") == {f"{name}DAC" for name in plain}
     assert shipped("circuit") == {"IdealCircuit", "UncoupledNonlinearCircuit", *WIRED}
 
 
@@ -104,6 +105,13 @@ def test_circuit_adcs_conform(name, bits):
 @pytest.mark.parametrize("name", ["IdealDAC", "QuantizerDAC", "SignMagnitudeDAC"])
 def test_dacs_conform(name, bits):
     check_dac(name, bits=bits)
+
+
+@pytest.mark.parametrize("resolution", [0.0, 0.5, 0.3, 0.2, 0.1, 1 / 126, 1 / 255])
+def test_converters_with_a_step_conform(resolution):
+    """So many bits that their number limits nothing."""
+    check_adc("MidTreadADC", bits=24, resolution=resolution)
+    check_dac("MidTreadDAC", bits=24, resolution=resolution)
 
 
 def test_circuits_conform():

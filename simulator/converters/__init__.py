@@ -3,6 +3,7 @@
 from simulator.converters.adc import ADC, IdealADC, QuantizerADC, SignMagnitudeADC
 from simulator.converters.circuit import CircuitADC
 from simulator.converters.dac import DAC, IdealDAC, QuantizerDAC, SignMagnitudeDAC
+from simulator.converters.midtread import MidTreadADC, MidTreadDAC
 from simulator.converters.pipeline import CyclicADC, PipelineADC
 from simulator.converters.ramp import RampADC
 from simulator.converters.ranges import ConverterRange
@@ -16,6 +17,8 @@ __all__ = [
     "CyclicADC",
     "IdealADC",
     "IdealDAC",
+    "MidTreadADC",
+    "MidTreadDAC",
     "PipelineADC",
     "QuantizerADC",
     "QuantizerDAC",

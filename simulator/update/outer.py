@@ -1,0 +1,264 @@
+"""An array whose weights are changed in place by pulses: ``W -= lr * d x^T``, cell by cell.
+
+::
+
+    x, d -> slots, probabilities -> pulse trains -> coincidences -> steps of each cell -> W
+
+Vectors of a batch are applied one after the other, each pulse to what the one before left. Every
+draw is named by cell, vector and slot, so a result does not depend on how a batch is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from simulator.backend import Backend, Purpose, RandomSource, Stream
+from simulator.errors import InputError
+from simulator.update.exact import ExactArray
+from simulator.update.pulses import Plan, PulseParameters, PulseType
+from simulator.update.steps import Cells, Draws, Spread, StepDevice
+
+# Sides of an array, in the names of draws: trains of columns, of rows, and of rows for columns of
+# negative value; then the roundings of probabilities.
+ROWS_OF_NEGATIVE, ROUND_COLUMNS, ROUND_ROWS = 2, 3, 4
+# Draws of a cell besides those of its pulses.
+DIFFUSION, RESET = 0, 1
+# Numbers that are drawn at a time.
+MOST_NUMBERS = 1 << 22
+# Programmings of all cells draw apart from the vectors.
+OUTSIDE = 1 << 47
+
+
+class PulsedArray(ExactArray):
+    """Weights (rows, columns) on step devices.
+
+    Args:
+        shape: rows (outputs, ``d``) and columns (inputs, ``x``).
+        device: the law of a pulse.
+        pulses: how products become pulses.
+        backend: where to compute; None is the CPU.
+        dtype: of the weights, float32 or float64.
+        seed, stream, entropy: as those of ``AnalogCore``; ``device_seed`` fixes the population
+            apart from all else, None takes it from the same seed.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        device: StepDevice,
+        pulses: PulseParameters,
+        *,
+        backend: Backend | None = None,
+        dtype: Any = np.float32,
+        seed: int | None = None,
+        stream: int = 0,
+        entropy: Callable[[], int] | None = None,
+        device_seed: int | None = None,
+    ) -> None:
+        super().__init__(shape, backend=backend, dtype=dtype)
+        self.device, self.pulses = device, pulses
+        self._random = source = RandomSource(self.backend, seed, stream, entropy)
+        if device_seed is not None:
+            source = RandomSource(self.backend, device_seed, stream)
+        self.vectors, self.updates = 0, 0
+        made = device.fabricate(self._draws(source(Purpose.FABRICATION)))
+        self.cells: Cells = {name: value.astype(dtype) for name, value in made.items()}
+        self._packed: Any = None
+        self._keep_within()
+
+    def _keep_within(self) -> None:
+        high, low = self.cells["max_bound"], self.cells["min_bound"]
+        self.backend.xp.clip(self._weights, low, high, out=self._weights)
+
+    def _draws(self, stream: Stream) -> Draws:
+        rows, cols = self.shape
+        xp = self.backend.xp
+
+        def draw(law: str) -> Callable[[Spread], Any]:
+            return lambda name: getattr(stream, law)(range(cols), xp.arange(rows), 0, int(name))
+
+        return Draws(xp, self.shape, draw("normal"), draw("uniform"))
+
+    # -- one batch ---------------------------------------------------------------------------
+
+    def _change(self, x: Any, d: Any, lr: float) -> None:
+        xp, kind = self.backend.xp, self.pulses.pulse_type
+        if kind in (PulseType.NONE, PulseType.NONE_WITH_DEVICE):
+            super()._change(x, d, lr)
+            if kind == PulseType.NONE_WITH_DEVICE:
+                self._keep_within()
+            return
+        x_max, d_max = (largest(part, xp) for part in (x, d))
+        if not self.backend.is_asynchronous and not (np.isfinite(x_max) & np.isfinite(d_max)).all():
+            raise InputError("inputs and gradients of an update must be finite numbers")
+        plan = self.pulses.plan(x_max, d_max, lr, self.device.granularity, xp)
+        first, self.vectors = self.vectors, self.vectors + len(x)
+        if not self._apply_compiled(x, d, plan, lr, first):
+            self._apply(x, d, plan, lr, first)
+
+    def _apply_compiled(self, x: Any, d: Any, plan: Plan, lr: float, first: int) -> bool:
+        """True where a compiled kernel has done it."""
+        pulses, lines = self.pulses, self._lines()
+        plain = pulses.pulse_type == PulseType.STOCHASTIC_COMPRESSED and pulses.res == 0
+        if lines is None or not plain:
+            return False
+        keys = [self._random(purpose).key for purpose in (Purpose.PULSES, Purpose.STEPS)]
+        noise = float(self.device.dw_min_std), bool(self.device.relative_noise)
+        scales = plan.x_scale, plan.d_scale
+        sign = 1.0 if lr > 0 else -1.0
+        kernel = self.backend.kernels.pulse
+        return bool(
+            kernel(self._weights, lines, (x, d), plan.slots, scales, sign, noise, first, keys)
+        )
+
+    def _lines(self) -> Any:
+        """Steps, slopes and bounds of every cell side by side, (rows, columns, 8), or None."""
+        if self._packed is None:
+            law = self.device.affine(self.cells)
+            if law is None or not self.device.is_affine:
+                return None
+            names = ("max_bound", "min_bound", "dwmin_up", "dwmin_down")
+            parts = (*law, *(self.cells[name] for name in names))
+            self._packed = self.backend.xp.stack(parts, axis=-1)
+        return self._packed
+
+    # -- in array code -------------------------------------------------------------------------
+
+    def _apply(self, x: Any, d: Any, plan: Plan, lr: float, first: int) -> None:
+        """The definition: vector after vector, slot after slot."""
+        xp, most = self.backend.xp, int(plan.slots.max())
+        step = max(1, MOST_NUMBERS // (max(most, 1) * sum(self.shape)))
+        for start in range(0, len(x), step):
+            part = slice(start, start + step)
+            some = Plan(*(values[part] for values in (plan.slots, plan.x_scale, plan.d_scale)))
+            if not int(some.slots.max()):
+                continue
+            meet = self._meetings(x[part], d[part], some, first + start)
+            falling = xp.sign(lr) * d[part] > 0
+            for v in range(len(falling)):
+                up = (x[start + v] > 0)[None, :] != falling[v][:, None]
+                for slot in range(int(some.slots[v])):
+                    self._pulse(meet(v, slot), up, first + start + v, slot)
+
+    def _meetings(self, x: Any, d: Any, plan: Plan, first: int) -> Callable[[int, int], Any]:
+        """Tells which cells (rows, columns) get a pulse of one vector in one slot."""
+        xp, kind, slots = self.backend.xp, self.pulses.pulse_type, plan.slots
+        with np.errstate(over="ignore"):
+            p = plan.x_scale[:, None] * xp.abs(x).astype(xp.float64)
+            q = plan.d_scale[:, None] * xp.abs(d).astype(xp.float64)
+        if kind == PulseType.DETERMINISTIC_IMPLICIT:
+            p = xp.clip(self._rounded(p, self.pulses.x_res_implicit, ROUND_COLUMNS, first), 0, 1)
+            q = xp.clip(self._rounded(q, self.pulses.d_res_implicit, ROUND_ROWS, first), 0, 1)
+            return _counted(lambda v: xp.rint(slots[v] * (q[v][:, None] * p[v][None, :])))
+        p = self._rounded(p, self.pulses.res, ROUND_COLUMNS, first)
+        q = self._rounded(q, self.pulses.res, ROUND_ROWS, first)
+        if kind == PulseType.MEAN_COUNT:
+            p, q = (xp.clip(xp.rint(slots[:, None] * r), 0, slots[:, None]) for r in (p, q))
+            return _counted(lambda v: xp.rint(q[v][:, None] * p[v][None, :] / slots[v]))
+        columns, rows = (self._trains(r, slots, side, first) for side, r in enumerate((p, q)))
+        if kind == PulseType.STOCHASTIC_COMPRESSED:
+            return lambda v, slot: rows[v, slot][:, None] & columns[v, slot]
+        again = self._trains(q, slots, ROWS_OF_NEGATIVE, first)
+
+        def meet(v: int, slot: int) -> Any:
+            fires = xp.where(x[v] > 0, rows[v, slot][:, None], again[v, slot][:, None])
+            return fires & columns[v, slot]
+
+        return meet
+
+    def _rounded(self, p: Any, step: float, side: int, first: int) -> Any:
+        """Probabilities as multiples of ``step``."""
+        if step == 0:
+            return p
+        places, xp = p / step, self.backend.xp
+        if self.pulses.sto_round:
+            events = xp.arange(first, first + len(p))
+            stream = self._random(Purpose.PULSES)
+            places = places + stream.uniform(range(p.shape[1]), side, events, 0) - 0.5
+        return xp.rint(places) * step
+
+    def _trains(self, p: Any, slots: Any, side: int, first: int) -> Any:
+        """Which lines fire in which slot, (vectors, slots, lines)."""
+        xp, most = self.backend.xp, int(slots.max())
+        events = xp.arange(first, first + len(p))[:, None]
+        slot = xp.arange(most)[None, :]
+        draws = self._random(Purpose.PULSES).uniform(range(p.shape[1]), side, events, slot)
+        return (draws < p[:, None, :]) & (slot < slots[:, None])[:, :, None]
+
+    def _pulse(self, meet: Any, up: Any, vector: int, slot: int) -> None:
+        """Give cells one pulse each; ``meet`` and ``up`` (rows, columns) say which, and whereto."""
+        xp, w = self.backend.xp, self._weights
+        there = rows, columns = xp.nonzero(meet)
+        if not len(rows):
+            return
+        cells = {name: value[there].astype(xp.float64) for name, value in self.cells.items()}
+        normal = None
+        if self.device.varies:
+            normal = self._random(Purpose.STEPS).normal_of(columns, rows, vector, slot)
+        held = w[there].astype(xp.float64)
+        w[there] = self.device.stepped(held, up[there], cells, normal, xp).astype(w.dtype)
+
+    # -- between updates -----------------------------------------------------------------------
+
+    def age(self) -> None:
+        """One step of diffusion and decay: what happens to all cells between two updates."""
+        device, cells = self.device, self.cells
+        self.updates += 1
+        if device.diffusion > 0:
+            self._weights += (cells["diffusion_rates"] * self._noise(DIFFUSION)).astype(
+                self._weights.dtype
+            )
+            self._keep_within()
+        if device.lifetime > 0:
+            away = (self._weights - cells["reset_bias"]) * cells["decay_scales"]
+            self._weights[...] = away + cells["reset_bias"]
+            self._keep_within()
+
+    def _noise(self, what: int) -> Any:
+        rows, cols = self.shape
+        lines = self.backend.xp.arange(rows)
+        stream = self._random(Purpose.STEPS)
+        return stream.normal(range(cols), lines, OUTSIDE + self.updates, what)
+
+    # -- state -------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        """Weights, population, counters and random state."""
+        host = self.backend.to_host
+        return {
+            **super().get_state(),
+            "cells": {name: np.array(host(value)) for name, value in self.cells.items()},
+            "vectors": self.vectors,
+            "updates": self.updates,
+            **self._random.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from ``get_state``. Raises InputError for a state that does not fit."""
+        try:
+            cells = {name: self._checked(state["cells"][name]) for name in self.cells}
+            weights = self._checked(state["weights"])
+            counters = int(state["vectors"]), int(state["updates"])
+            if min(counters) < 0 or max(counters) >= OUTSIDE:
+                raise ValueError(f"counters {counters}")
+            self._random.state = state
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"not the state of an array of {self.shape}: {error!r}") from None
+        self.cells, self._packed = cells, None
+        self._weights[...] = weights
+        self.vectors, self.updates = counters
+
+
+def _counted(pulses: Callable[[int], Any]) -> Callable[[int, int], Any]:
+    """``pulses`` of one vector after the other in as many slots, from the first one on."""
+    of_vector = lru_cache(maxsize=1)(pulses)
+    return lambda v, slot: of_vector(v) > slot
+
+
+def largest(values: Any, xp: Any) -> Any:
+    """Largest magnitude of each vector (vectors, lines), float64."""
+    return xp.maximum(values.max(axis=1), -values.min(axis=1)).astype(xp.float64)
