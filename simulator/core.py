@@ -237,18 +237,19 @@ class AnalogCore(Geometry, ArrayLike):
         return store_as(out, dtype, self._backend.xp)
 
     @on_device
-    def multiply(self, inputs: Any, product: Product) -> Any:
+    def multiply(self, inputs: Any, product: Product, transposed: bool = False) -> Any:
         """The matrix times the vectors that ``product`` makes of ``inputs``: (m, *rest).
 
         For layers whose inputs are not columns of a matrix; the result is in the dtype the
-        computation needs. Raises InputError for complex cores and, on the CPU, for NaN or infinity.
+        computation needs. ``transposed`` drives the rows and reads the columns: (n, *rest). Raises
+        InputError for complex cores and, on the CPU, for NaN or infinity.
         """
         require_finite_input(inputs, self._backend)
         self._require_programmed()
         if self.complex_valued or inputs.dtype.kind == "c":
             raise InputError("a product of its own needs a real core and real inputs")
         compute = compute_dtype(self._dtype, inputs.dtype)
-        return self.arrays.apply(inputs.astype(compute, copy=False), False, product)
+        return self.arrays.apply(inputs.astype(compute, copy=False), transposed, product)
 
     @property
     @on_device

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from adapters.torch.columns import ColumnProduct
 from adapters.torch.matrix import MatrixLayer
 from adapters.torch.tensors import to_array, to_tensor
 
@@ -32,7 +33,8 @@ class AnalogLinear(MatrixLayer, nn.Linear):
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if self.analog_bias:
             rows = torch.cat([rows, rows.new_ones(len(rows), self._bias_rows)], dim=1)
-        out = self.core.matmat(to_array(rows, self.core.backend).T).T
+        columns = to_array(rows, self.core.backend).T
+        out = self.core.multiply(columns, ColumnProduct(self.core.backend)).T
         # Shaped as an array: a tensor that is a view could not be changed in place by its users.
         return to_tensor(out.reshape(*x.shape[:-1], self.out_features))
 

@@ -65,4 +65,4 @@ def in_torch_order(method: Method) -> Method:
 
 def torch_entropy() -> int:
     """A seed from torch's global generator, so that ``torch.manual_seed`` repeats a model."""
-    return int(torch.randint(0, 2**SEED_BITS - 1, (), dtype=torch.int64))
+    return int(torch.randint(0, 2**SEED_BITS - 1, (), dtype=torch.int64, device="cpu"))
