@@ -153,6 +153,13 @@ def resnet20(serial: bool | None, repeats: int) -> Timing:
     return networks.inference(params, repeats)
 
 
+def pulsed(measure: str, model: str, batch: int, rate: float) -> Timing:
+    """A work of `benchmarks.pulsed` with one of its models; torch is imported for it alone."""
+    from benchmarks import pulsed
+
+    return getattr(pulsed, measure)(getattr(pulsed, model), batch, rate)
+
+
 WORKS = [
     Work(
         "1024x1024 core, batch 256, float32, 8-bit weights, DAC and ADC, 5 % error",
@@ -192,4 +199,23 @@ WORKS = [
     Work("ResNet-20, batch 64: bit-serial inputs", "torch", 12, lambda: resnet20(True, repeats=9)),
     Work("course CNN, one training step", "torch", 1.5, lambda: network("training_step")),
     Work("course CNN, one training step, in NumPy alone", "torch", 2, step_in_numpy),
+    Work(
+        "perceptron by pulses, batch 64: one training step",
+        "torch",
+        9,
+        lambda: pulsed("against_torch", "perceptron", 64, 0.05),
+    ),
+    Work(
+        "LeNet by pulses, batch 8: one training step",
+        "torch",
+        5.2,
+        lambda: pulsed("against_torch", "lenet", 8, 0.01),
+    ),
+    Work(
+        "the perceptron's step: time",
+        "ms",
+        5,
+        lambda: pulsed("milliseconds", "perceptron", 64, 0.05),
+    ),
+    Work("LeNet's step: time", "ms", 6, lambda: pulsed("milliseconds", "lenet", 8, 0.01)),
 ]

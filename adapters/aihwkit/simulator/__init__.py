@@ -1,0 +1,1 @@
+"""What an analog array for training is made of: configurations, parameters and devices."""
