@@ -4,8 +4,10 @@ PYTHON ?= python3
 # Two test processes, each with whole files, so that what a file prepares is prepared once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 STUDY_ARGS ?=
-# What also runs without compiled kernels: the numbers of published settings, and random streams.
-IN_NUMPY := tests/test_golden.py tests/test_torch_golden.py tests/test_random.py tests/test_kernels.py
+# What also runs without compiled kernels: the numbers of published settings, random streams, and
+# training by pulses.
+IN_NUMPY := tests/test_golden.py tests/test_torch_golden.py tests/test_random.py tests/test_kernels.py \
+  tests/test_converter_noise.py tests/test_update_array.py tests/test_aihwkit_training.py
 
 VENV := .venv
 RUN := $(VENV)/bin/python

@@ -61,3 +61,18 @@ def test_arrays_with_parameters_of_their_own(transposed):
 def test_no_vectors():
     core = AnalogCore(np.ones((3, 4)), CrossSimParameters())
     assert core.multiply(np.ones((4, 0)), ColumnProduct(core.backend)).shape == (3, 0)
+
+
+def test_currents_are_not_rounded_where_a_script_lets_torch_round(monkeypatch):
+    core = AnalogCore(np.ones((3, 4), np.float32), CrossSimParameters())
+    taken = []
+    matmul = torch.matmul
+    monkeypatch.setattr(torch, "matmul", lambda *a: taken.append(a) or matmul(*a))
+    for precision, count in (("highest", 1), ("high", 1), ("medium", 1), ("highest", 2)):
+        torch.set_float32_matmul_precision(precision)
+        try:
+            y = core.multiply(np.ones((4, 2), np.float32), ColumnProduct(core.backend))
+        finally:
+            torch.set_float32_matmul_precision("highest")
+        np.testing.assert_array_equal(y, 4)
+        assert len(taken) == count

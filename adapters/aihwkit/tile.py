@@ -232,7 +232,8 @@ class _Weights(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
-        x, d = (part.to(ctx.tile.dtype, copy=True).numpy() for part in (*ctx.saved_tensors, grad))
+        used = (part.resolve_neg() for part in (*ctx.saved_tensors, grad))
+        x, d = (part.to(ctx.tile.dtype, copy=True).numpy() for part in used)
         ctx.tile.remember(ctx.call, x, d)
         return None, None, None
 
@@ -245,7 +246,7 @@ class _Product(torch.autograd.Function):
         if columns.device.type != "cpu":
             raise TileError(f"inputs on {columns.device}; allowed is the CPU")
         ctx.tile, ctx.dtype = tile, columns.dtype
-        y = tile.tile.forward(columns.detach().to(tile.dtype).numpy())
+        y = tile.tile.forward(columns.detach().resolve_neg().to(tile.dtype).numpy())
         if tile.rpu_config.mapping.weight_scaling_omega > 0:
             y *= tile.mapping_scales.numpy()[:, None]
         return torch.from_numpy(y).to(columns.dtype)
@@ -255,7 +256,7 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
         if not ctx.needs_input_grad[0]:
             return None, grad, None
-        tile, d = ctx.tile, grad.to(ctx.tile.dtype).numpy()
+        tile, d = ctx.tile, grad.resolve_neg().to(ctx.tile.dtype).numpy()
         if tile.rpu_config.mapping.weight_scaling_omega > 0:
             d = d * tile.mapping_scales.numpy()[:, None]
         return torch.from_numpy(tile.tile.backward(d)).to(ctx.dtype), grad, None

@@ -157,8 +157,8 @@ def _without_ranges(name: str, params: Any) -> LayerRanges:
     dac, adc = first(params, has_dac), first(params, has_adc)
     return LayerRanges(
         name,
-        0 if dac is None else dac.xbar.dac.mvm.bits,
-        0 if adc is None else adc.xbar.adc.mvm.bits,
+        0 if dac is None else (dac_levels(dac) - 1).bit_length(),
+        0 if adc is None else (adc_levels(adc) - 1).bit_length(),
     )
 
 
@@ -215,16 +215,19 @@ def _currents_range(layer: AnalogLayer, tree: Any, choice: Choice) -> Any:
 
 def _with_recorders(tree: CrossSimParameters) -> None:
     """ADCs that pass and record every current; digits of the input stay apart where they are."""
-    tree.xbar.adc.mvm.bits = 0
+    _make_ideal(tree.xbar.adc.mvm, "IdealADC")
     tree.simulation.analytics.profile_adc_inputs = True
 
 
 def _without_converters(tree: CrossSimParameters) -> None:
     """Neither ADC nor DAC; where inputs must be digits, a DAC whose range follows them."""
-    tree.xbar.adc.mvm.bits = 0
+    _make_ideal(tree.xbar.adc.mvm, "IdealADC")
+    # Its unit is the full scale of a DAC, which is no more.
+    tree.xbar.adc.mvm.input_noise = 0.0
     plain = tree.copy()
     plain.xbar.adc.mvm.adc_range_option, plain.xbar.adc.mvm.adc_per_ibit = "CALIBRATED", False
-    plain.xbar.dac.mvm.input_bitslicing, plain.xbar.dac.mvm.bits = False, 0
+    plain.xbar.dac.mvm.input_bitslicing = False
+    _make_ideal(plain.xbar.dac.mvm, "IdealDAC")
     try:
         plain.validate()
     except ParameterError:
@@ -232,3 +235,8 @@ def _without_converters(tree: CrossSimParameters) -> None:
         limits.percentile, limits.min, limits.max = 1.0, None, None
     else:
         tree.xbar = plain.xbar
+
+
+def _make_ideal(node: Any, model: str) -> None:
+    # Both: models may count in something else than bits, or come from the user.
+    node.bits, node.model = 0, model

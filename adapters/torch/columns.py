@@ -7,6 +7,7 @@ the way of those of the other, which made small products up to ten times slower.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,15 +60,22 @@ class ColumnProduct(Product):
         shape = (len(phases), held, drive.shape[2], lines, drive.shape[-1])
         if math.prod(shape[:3]) == 1:
             # Torch's product of stacks copies what its product of matrices does not.
-            flat = _product(conductances.reshape(lines, inputs), drive.reshape(inputs, -1))
-            return to_array(flat, self.backend).reshape(shape)
-        return to_array(_product(conductances, drive), self.backend)
+            flat = self._times(conductances.reshape(lines, inputs), drive.reshape(inputs, -1))
+            return flat.reshape(shape)
+        return self._times(conductances, drive)
 
     def merged(self, weights: Any, inputs: Any) -> Any:
         """One product with the whole matrix."""
-        return to_array(_product(weights, self.unrolled(inputs)), self.backend)
+        return self._times(weights, self.unrolled(inputs))
 
-
-def _product(first: Any, second: Any) -> torch.Tensor:
-    with torch.no_grad():
-        return torch.matmul(to_tensor(first), to_tensor(second))
+    def _times(self, first: Any, second: Any) -> Any:
+        """The product of two arrays, as an array."""
+        if torch.get_float32_matmul_precision() != "highest":
+            # A script may let torch round its own products; currents are not among them.
+            return first @ second
+        tensors = to_tensor(first), to_tensor(second)
+        device, whole = tensors[0].device.type, nullcontext()
+        if torch.is_autocast_enabled(device):
+            whole = torch.autocast(device, enabled=False)
+        with torch.no_grad(), whole:
+            return to_array(torch.matmul(*tensors), self.backend)

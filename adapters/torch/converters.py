@@ -15,14 +15,12 @@ from simulator import CrossSimParameters
 
 def has_dac(tree: CrossSimParameters) -> bool:
     """Whether inputs are converted."""
-    dac = tree.xbar.dac.mvm
-    return dac.bits > 0 and dac.model != "IdealDAC"
+    return dac_levels(tree) > 1
 
 
 def has_adc(tree: CrossSimParameters) -> bool:
     """Whether currents are converted."""
-    adc = tree.xbar.adc.mvm
-    return adc.bits > 0 and adc.model != "IdealADC"
+    return adc_levels(tree) > 1
 
 
 def first(params: Any, has: Callable[[CrossSimParameters], bool]) -> CrossSimParameters | None:
@@ -44,15 +42,22 @@ def adc_span(tree: CrossSimParameters) -> Span:
 
 
 def dac_levels(tree: CrossSimParameters) -> int:
-    """Levels of a DAC over its range."""
-    dac = tree.xbar.dac.mvm
-    return int(2**dac.bits) - (dac.model == "SignMagnitudeDAC")
+    """Levels of a DAC over its range; 1 for an ideal one."""
+    return _levels(tree.xbar.dac.mvm, "DAC")
 
 
 def adc_levels(tree: CrossSimParameters) -> int:
-    """Levels of an ADC over its range."""
-    adc = tree.xbar.adc.mvm
-    return int(2**adc.bits) - (adc.model == "SignMagnitudeADC")
+    """Levels of an ADC over its range; 1 for an ideal one."""
+    return _levels(tree.xbar.adc.mvm, "ADC")
+
+
+def _levels(node: Any, kind: str) -> int:
+    if node.model == f"Ideal{kind}":
+        return 1
+    if node.model == f"MidTread{kind}":
+        return 1 + round(1 / node.resolution) if node.resolution > 0 else 1
+    signs = node.model == f"SignMagnitude{kind}" and node.bits > 0
+    return int(2**node.bits) - signs
 
 
 def current_samples(layer: AnalogLayer) -> list[Sample]:

@@ -185,8 +185,9 @@ def _cell_advice(snr: float, weights_snr: float) -> str:
             "weights"
         )
     return (
-        "its converters and weights do well: look at read noise, the resistance of the wires, "
-        "nonlinear cells, xbar.array.Icol_max, or give the converters more bits"
+        "its converters and weights do well: look at read noise, xbar.adc.mvm.input_noise, the "
+        "resistance of the wires, nonlinear cells, xbar.array.Icol_max, or give the converters "
+        "more bits"
     )
 
 

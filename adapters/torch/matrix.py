@@ -268,8 +268,8 @@ class MatrixLayer(AnalogLayer):
         if not self.clip_gradient:
             return grad_x, grad_weight, grad_bias
         core = self.core
-        limits = core.params.core.mapping.inputs.mvm
-        if grad_x is not None and limits.percentile is None and core.params.xbar.dac.mvm.bits > 0:
+        limits, dac = core.params.core.mapping.inputs.mvm, core.arrays.stacks[0].hardware.mvm.dac
+        if grad_x is not None and limits.percentile is None and not dac.is_ideal:
             grad_x = grad_x * ((x >= limits.min) & (x <= limits.max))
         if any(held.weight_clipping for held in self.arrays):
             if grad_weight is not None:

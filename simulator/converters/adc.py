@@ -49,6 +49,11 @@ class ADC:
         return self.bits == 0
 
     @property
+    def codes(self) -> int:
+        """Results that it can give, at most."""
+        return int(2**self.bits)
+
+    @property
     def is_transparent(self) -> bool:
         """True where currents pass unchanged: nothing is rounded, limited or added."""
         return self.is_ideal and self.input_noise == 0

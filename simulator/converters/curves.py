@@ -69,7 +69,7 @@ def transfer(
     """
     if not low < high:
         raise InputError(f"limits {low!r} and {high!r}; the first has to be below the second")
-    count = samples or (1024 if adc.is_ideal else min(SAMPLES_PER_CODE << adc.bits, MAX_SAMPLES))
+    count = samples or (1024 if adc.is_ideal else min(SAMPLES_PER_CODE * adc.codes, MAX_SAMPLES))
     # Between the ends, so that no sample lies on a threshold of an ideal converter.
     amps = low + (high - low) * (np.arange(count) + 0.5) / count
     if adc.is_ideal:
@@ -183,7 +183,7 @@ def _figure(adc: ADC, what: str, heights: tuple[int, int]) -> Any:
     figure = pyplot.figure(figsize=(7.5, 5.5), layout="constrained")
     pyplot.close(figure)
     axes = figure.subplots(2, 1, sharex=True, height_ratios=heights)
-    bits = "" if adc.is_ideal else f", {adc.bits} bits"
+    bits = "" if adc.is_ideal or adc.bits == 0 else f", {adc.bits} bits"
     axes[0].set_title(f"{type(adc).__name__}{bits}: {what}", loc="left", fontweight="bold")
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)

@@ -6,6 +6,7 @@ bits with a sign.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,11 @@ class MidTreadADC(ADC):
     def is_ideal(self) -> bool:
         """True without a resolution."""
         return self.resolution == 0
+
+    @property
+    def codes(self) -> int:
+        """Levels and, where they are none of these, both full scales."""
+        return 2 * math.ceil(0.5 / self.resolution) + 1 if self.resolution else 1
 
     def bound(self, params: Any, adc_node: Any, dac_node: Any) -> ADC:
         """Itself. Raises ModelError for a range that counts codes or is not symmetric."""
