@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from simulator.backend import Backend
 from simulator.partition import Axis
 
@@ -97,13 +99,23 @@ class MatrixProduct(Product):
     def currents(self, conductances: Any, phases: Any) -> Any:
         """One batched product over all phases and tiles."""
         drive = self.axis.split(phases, self.backend)[:, None]
-        return conductances @ drive
+        with _own_numbers():
+            return conductances @ drive
 
     def merged(self, weights: Any, inputs: Any) -> Any:
         """One product, in the memory order of the inputs."""
-        if inputs.flags.c_contiguous:
-            return weights @ inputs
-        return (inputs.T @ weights.T).T
+        with _own_numbers():
+            if inputs.flags.c_contiguous:
+                return weights @ inputs
+            return (inputs.T @ weights.T).T
+
+
+def _own_numbers() -> np.errstate:
+    """No warning of a product: inputs were looked at, and results that are no numbers are seen.
+
+    BLAS computes with whatever lies in memory behind a short vector, and warns of it.
+    """
+    return np.errstate(all="ignore")
 
 
 @dataclass(frozen=True)

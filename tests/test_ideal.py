@@ -5,6 +5,8 @@ dtype, with eps of the dtype that is computed in, W the weight range, and G_rang
 conductances that weights can use, ``1 - Gmin / Gmax``.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ from strategies import (
     weight_ranges,
 )  # fmt: skip
 
-from simulator import CrossSimParameters
+from simulator import AnalogCore, CrossSimParameters
 
 EPS = np.finfo(np.float64).eps
 
@@ -234,3 +236,14 @@ def test_zeros_give_exact_zeros(style, shape):
     assert (core_of(np.zeros(shape), params).get_matrix() == 0).all()
     assert (core_of(np.zeros(shape), params) @ rng.normal(size=shape[1]) == 0).all()
     assert (core_of(rng.normal(size=shape), params) @ np.zeros(shape[1]) == 0).all()
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_product_beyond_all_numbers_is_infinite_without_a_warning(size):
+    # BLAS also warns of products that nobody asked for: of what lies behind short vectors.
+    core = AnalogCore(np.ones((size, 2), np.float32), CrossSimParameters())
+    large = np.full((2, 3), 3e38, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isinf(core @ large).all()
+        assert np.isinf(core.T.T @ large).all()

@@ -69,9 +69,13 @@ class WindowProduct(Product):
         """One batched product over all phases and tiles."""
         columns = np.stack([self.unrolled(phase) for phase in phases])
         drive = self.axis.split(columns, self.backend)[:, None]
-        currents = conductances @ drive
+        # Inputs were looked at; BLAS warns of what lies in memory behind short vectors.
+        with np.errstate(all="ignore"):
+            currents = conductances @ drive
         return currents.reshape(*currents.shape[:-1], *self.rest(phases[0]))
 
     def merged(self, weights: Any, inputs: Any) -> Any:
         """One product with the whole matrix."""
-        return (weights @ self.unrolled(inputs)).reshape(len(weights), *self.rest(inputs))
+        with np.errstate(all="ignore"):
+            out = weights @ self.unrolled(inputs)
+        return out.reshape(len(weights), *self.rest(inputs))
