@@ -79,6 +79,16 @@ def inference(params: CrossSimParameters, repeats: int) -> Timing:
         return ratio(lambda: analog(images), lambda: model(images), repeats)
 
 
+def linear_layers(repeats: int) -> Timing:
+    """A batch through six layers of 512 units with 8 bits everywhere, against the plain layers."""
+    torch.manual_seed(1)
+    blocks = [(nn.Linear(512, 512), nn.GELU(), nn.LayerNorm(512)) for _ in range(6)]
+    model = nn.Sequential(*[layer for block in blocks for layer in block]).eval()
+    analog, x = from_torch(model, eight_bit_layers(False)), torch.randn(128, 512)
+    with torch.no_grad():
+        return ratio(lambda: analog(x), lambda: model(x), repeats)
+
+
 def training_step(repeats: int = 100) -> Timing:
     """One Adam step of the course network with 30 % programming error, against a plain step."""
     torch.manual_seed(1)

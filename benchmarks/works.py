@@ -197,6 +197,12 @@ WORKS = [
     Work("ResNet-20, batch 64: ideal", "torch", 1.15, lambda: resnet20(None, repeats=15)),
     Work("ResNet-20, batch 64: all 8 bit", "torch", 2, lambda: resnet20(False, repeats=9)),
     Work("ResNet-20, batch 64: bit-serial inputs", "torch", 12, lambda: resnet20(True, repeats=9)),
+    Work(
+        "6 linear layers of 512, batch 128: all 8 bit",
+        "torch",
+        2,
+        lambda: network("linear_layers", 31),
+    ),
     Work("course CNN, one training step", "torch", 1.5, lambda: network("training_step")),
     Work("course CNN, one training step, in NumPy alone", "torch", 2, step_in_numpy),
     Work(
