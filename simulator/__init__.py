@@ -13,7 +13,7 @@ from simulator.errors import (
     ShapeError,
 )
 from simulator.parameters import CrossSimParameters
-from simulator.products import Product
+from simulator.products import MatrixProduct, Product
 from simulator.schema import parameter
 
 __version__ = "0.1.0"
@@ -25,6 +25,7 @@ __all__ = [
     "CrossSimParameters",
     "FileFormatError",
     "InputError",
+    "MatrixProduct",
     "ModelError",
     "NotSupportedError",
     "OhmCoreError",

@@ -8,7 +8,7 @@ unrolled matrix of inputs, one column for each vector, defines what a product me
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class MatrixProduct(Product):
 
     def bound(self, axis: Axis) -> MatrixProduct:
         """The product with some of the lines, which the caller selects."""
-        return MatrixProduct(axis, self.backend)
+        return replace(self, axis=axis)
 
     def rest(self, inputs: Any) -> tuple[int, ...]:
         """One vector for each column."""
@@ -98,24 +98,20 @@ class MatrixProduct(Product):
 
     def currents(self, conductances: Any, phases: Any) -> Any:
         """One batched product over all phases and tiles."""
-        drive = self.axis.split(phases, self.backend)[:, None]
-        with _own_numbers():
-            return conductances @ drive
+        return self.times(conductances, self.axis.split(phases, self.backend)[:, None])
 
     def merged(self, weights: Any, inputs: Any) -> Any:
         """One product, in the memory order of the inputs."""
-        with _own_numbers():
-            if inputs.flags.c_contiguous:
-                return weights @ inputs
-            return (inputs.T @ weights.T).T
+        if inputs.flags.c_contiguous:
+            return self.times(weights, inputs)
+        return self.times(inputs.T, weights.T).T
 
-
-def _own_numbers() -> np.errstate:
-    """No warning of a product: inputs were looked at, and results that are no numbers are seen.
-
-    BLAS computes with whatever lies in memory behind a short vector, and warns of it.
-    """
-    return np.errstate(all="ignore")
+    def times(self, first: Any, second: Any) -> Any:
+        """``first @ second``, without a warning."""
+        # Inputs were looked at, and results that are no numbers are seen. BLAS computes with
+        # whatever lies in memory behind a short vector, and warns of that.
+        with np.errstate(all="ignore"):
+            return first @ second
 
 
 @dataclass(frozen=True)

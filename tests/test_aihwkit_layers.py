@@ -10,7 +10,11 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
-from adapters.aihwkit.exceptions import ConfigError, ModuleError  # noqa: E402
+from adapters.aihwkit.exceptions import (  # noqa: E402
+    ConfigError,
+    ModuleError,
+    TileError,
+)
 from adapters.aihwkit.nn import AnalogConv2d, AnalogLinear, AnalogSequential  # noqa: E402
 from adapters.aihwkit.nn.conversion import convert_to_analog, convert_to_digital  # noqa: E402
 from adapters.aihwkit.optim import AnalogSGD  # noqa: E402
@@ -477,3 +481,8 @@ def test_the_root_lists_its_tiles_and_stays_what_it_was(copied):
 def test_realistic_reading_is_not_simulated():
     with pytest.raises(ModuleError, match="realistic"):
         AnalogLinear.to_digital(AnalogLinear(3, 2), realistic=True)
+
+
+def test_complex_inputs_are_an_error_and_lose_nothing():
+    with pytest.raises(TileError, match="complex64"):
+        AnalogLinear(4, 2)(torch.ones(3, 4, dtype=torch.complex64))

@@ -15,7 +15,7 @@ def by_torch(core, setting):
     x = setting.x.T if setting.transposed else setting.x
     single = x.ndim == 1
     out = core.multiply(
-        x[:, None] if single else x, ColumnProduct(core.backend), setting.transposed
+        x[:, None] if single else x, ColumnProduct(backend=core.backend), setting.transposed
     )
     out = out[:, 0] if single else out
     return out.T if setting.transposed else out
@@ -54,13 +54,13 @@ def test_arrays_with_parameters_of_their_own(transposed):
     core = AnalogCore(matrix, trees)
     x = rng.uniform(-1, 1, (13 if transposed else 20, 5))
     expected = (x.T @ core).T if transposed else core @ x
-    got = core.multiply(x, ColumnProduct(core.backend), transposed)
+    got = core.multiply(x, ColumnProduct(backend=core.backend), transposed)
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12)
 
 
 def test_no_vectors():
     core = AnalogCore(np.ones((3, 4)), CrossSimParameters())
-    assert core.multiply(np.ones((4, 0)), ColumnProduct(core.backend)).shape == (3, 0)
+    assert core.multiply(np.ones((4, 0)), ColumnProduct(backend=core.backend)).shape == (3, 0)
 
 
 def test_currents_are_not_rounded_where_a_script_lets_torch_round(monkeypatch):
@@ -71,7 +71,7 @@ def test_currents_are_not_rounded_where_a_script_lets_torch_round(monkeypatch):
     for precision, count in (("highest", 1), ("high", 1), ("medium", 1), ("highest", 2)):
         torch.set_float32_matmul_precision(precision)
         try:
-            y = core.multiply(np.ones((4, 2), np.float32), ColumnProduct(core.backend))
+            y = core.multiply(np.ones((4, 2), np.float32), ColumnProduct(backend=core.backend))
         finally:
             torch.set_float32_matmul_precision("highest")
         np.testing.assert_array_equal(y, 4)

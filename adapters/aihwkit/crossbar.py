@@ -61,7 +61,7 @@ class Crossbar:
             )
             for number, noise in enumerate(dict.fromkeys(noises))
         ]  # fmt: skip
-        self._product = ColumnProduct(self.cores[0].backend)
+        self._product = ColumnProduct(backend=self.cores[0].backend)
         self._is_programmed = False
 
     @property

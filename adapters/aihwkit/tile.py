@@ -245,6 +245,8 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, columns: Any, held: Any, tile: AnalogTile) -> torch.Tensor:
         if columns.device.type != "cpu":
             raise TileError(f"inputs on {columns.device}; allowed is the CPU")
+        if columns.is_complex():
+            raise TileError(f"inputs of {columns.dtype}; allowed are real numbers")
         ctx.tile, ctx.dtype = tile, columns.dtype
         y = tile.tile.forward(columns.detach().resolve_neg().to(tile.dtype).numpy())
         if tile.rpu_config.mapping.weight_scaling_omega > 0:

@@ -8,44 +8,29 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from adapters.torch.tensors import to_array, to_tensor
-from simulator import Product
+from simulator import MatrixProduct
 
 
 @dataclass(frozen=True)
-class ColumnProduct(Product):
-    """Inputs (lines, batch), one vector for each column.
+class ColumnProduct(MatrixProduct):
+    """Inputs (lines, batch), one vector for each column, with all lines of the matrix.
 
     ``axis``: the lines that the arrays hold; None for all.
     """
 
-    backend: Any
     axis: Any = None
-
-    def bound(self, axis: Any) -> ColumnProduct:
-        """The product for arrays that hold the lines of ``axis``."""
-        return replace(self, axis=axis)
-
-    def rest(self, inputs: Any) -> tuple[int, ...]:
-        """One vector for each column."""
-        return (inputs.shape[1],)
-
-    def take(self, inputs: Any, batch: Any) -> Any:
-        """Some columns."""
-        return inputs[:, batch]
-
-    def peaks(self, inputs: Any) -> Any:
-        """Largest magnitude of each column."""
-        return self.backend.xp.abs(inputs).max(axis=0)
+    backend: Any = None
 
     def totals(self, inputs: Any) -> Any:
         """Sum of each column over the lines of the arrays."""
-        return self.unrolled(inputs).sum(axis=0)
+        return super().totals(self.unrolled(inputs))
 
     def unrolled(self, inputs: Any) -> Any:
         """The lines of the arrays."""
@@ -53,29 +38,25 @@ class ColumnProduct(Product):
 
     def currents(self, conductances: Any, phases: Any) -> Any:
         """One product over all phases and tiles."""
-        held, _, lines, inputs = conductances.shape
-        first = self.axis.start
-        phases = phases[:, first : first + self.axis.length]
-        drive = self.axis.split(phases, self.backend)[:, None]
-        shape = (len(phases), held, drive.shape[2], lines, drive.shape[-1])
-        if math.prod(shape[:3]) == 1:
-            # Torch's product of stacks copies what its product of matrices does not.
-            flat = self._times(conductances.reshape(lines, inputs), drive.reshape(inputs, -1))
-            return flat.reshape(shape)
-        return self._times(conductances, drive)
+        return super().currents(conductances, phases[:, self.axis.slice])
 
     def merged(self, weights: Any, inputs: Any) -> Any:
         """One product with the whole matrix."""
-        return self._times(weights, self.unrolled(inputs))
+        return super().merged(weights, self.unrolled(inputs))
 
-    def _times(self, first: Any, second: Any) -> Any:
-        """The product of two arrays, as an array."""
+    def times(self, first: Any, second: Any) -> Any:
+        """``first @ second``, in full precision."""
         if torch.get_float32_matmul_precision() != "highest":
             # A script may let torch round its own products; currents are not among them.
-            return first @ second
-        tensors = to_tensor(first), to_tensor(second)
-        device, whole = tensors[0].device.type, nullcontext()
+            return super().times(first, second)
+        parts = to_tensor(first), to_tensor(second)
+        stack = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
+        if math.prod(stack) == 1:
+            # Torch's product of stacks copies what its product of matrices does not.
+            parts = tuple(part.reshape(part.shape[-2:]) for part in parts)
+        device, whole = parts[0].device.type, nullcontext()
         if torch.is_autocast_enabled(device):
             whole = torch.autocast(device, enabled=False)
         with torch.no_grad(), whole:
-            return to_array(torch.matmul(*tensors), self.backend)
+            out = torch.matmul(*parts)
+        return to_array(out.reshape(*stack, *out.shape[-2:]), self.backend)

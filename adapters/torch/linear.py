@@ -34,7 +34,7 @@ class AnalogLinear(MatrixLayer, nn.Linear):
         if self.analog_bias:
             rows = torch.cat([rows, rows.new_ones(len(rows), self._bias_rows)], dim=1)
         columns = to_array(rows, self.core.backend).T
-        out = self.core.multiply(columns, ColumnProduct(self.core.backend)).T
+        out = self.core.multiply(columns, ColumnProduct(backend=self.core.backend)).T
         # Shaped as an array: a tensor that is a view could not be changed in place by its users.
         return to_tensor(out.reshape(*x.shape[:-1], self.out_features))
 

@@ -1,42 +1,9 @@
 """Parameters and choices under the path that older scripts import them from."""
 
+from adapters.aihwkit.simulator import parameters
 from adapters.aihwkit.simulator.names import missing
-from adapters.aihwkit.simulator.parameters import (
-    AnalogMVType,
-    BackwardIOParameters,
-    BoundManagementType,
-    DriftParameter,
-    InputRangeParameter,
-    IOParameters,
-    MappingParameter,
-    NoiseManagementType,
-    OutputWeightNoiseType,
-    PrePostProcessingParameter,
-    PulseType,
-    RPUDataType,
-    RuntimeParameter,
-    SimpleDriftParameter,
-    UpdateParameters,
-    WeightNoiseType,
-)
+from adapters.aihwkit.simulator.parameters import *  # noqa: F403
 
-__all__ = [
-    "AnalogMVType",
-    "BackwardIOParameters",
-    "BoundManagementType",
-    "DriftParameter",
-    "IOParameters",
-    "InputRangeParameter",
-    "MappingParameter",
-    "NoiseManagementType",
-    "OutputWeightNoiseType",
-    "PrePostProcessingParameter",
-    "PulseType",
-    "RPUDataType",
-    "RuntimeParameter",
-    "SimpleDriftParameter",
-    "UpdateParameters",
-    "WeightNoiseType",
-]
+__all__ = parameters.__all__
 
 __getattr__ = missing(globals())
