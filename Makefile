@@ -15,7 +15,7 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check -c constrain
 NEEDS := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-slow check format lint types tests bench gpu clean
+.PHONY: help setup study test test-slow check format lint types sizes tests bench gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the commands
@@ -49,7 +49,7 @@ study: $(VENV)/study-installed  ## how analog hardware changes a real classifier
 
 test: $(VENV)/test-installed check  ## install what is needed, then all checks and tests
 
-check: $(VENV)/test-installed format lint types tests  ## format, lint, types, architecture, tests
+check: $(VENV)/test-installed format lint types sizes tests  ## format, lint, types, sizes, tests
 
 format: $(VENV)/test-installed
 	$(RUN) -m ruff format --check .
@@ -59,6 +59,9 @@ lint: $(VENV)/test-installed
 
 types: $(VENV)/test-installed
 	$(RUN) -m mypy simulator
+
+sizes: $(VENV)/test-installed
+	$(RUN) tests/sizes.py
 
 tests: $(VENV)/test-installed
 	$(RUN) -m pytest $(PYTEST_ARGS) -m "not slow and not gpu"

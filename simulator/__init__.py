@@ -1,6 +1,5 @@
 """OhmCore: a simulator of analog in-memory computing on resistive crossbars."""
 
-from simulator import compat
 from simulator.core import AnalogCore
 from simulator.errors import (
     FileFormatError,
@@ -12,13 +11,14 @@ from simulator.errors import (
     ParameterError,
     ShapeError,
 )
+from simulator.legacy import table
+from simulator.multiply.products import MatrixProduct, Product
 from simulator.parameters import CrossSimParameters
-from simulator.products import MatrixProduct, Product
 from simulator.schema import parameter
 
 __version__ = "0.1.0"
 
-compat.install()
+table.install()
 
 __all__ = [
     "AnalogCore",

@@ -10,8 +10,9 @@ import pytest
 from strategies import quietly
 
 from simulator import AnalogCore, CrossSimParameters
-from simulator.backend import Purpose, Stream, numpy_backend
+from simulator.backend import numpy_backend
 from simulator.converters import ADC, CyclicADC, PipelineADC, RampADC, SarADC
+from simulator.randomness import Purpose, Stream
 from simulator.testing import fake_backend
 
 KERNELS = numpy_backend().kernels

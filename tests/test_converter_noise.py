@@ -18,14 +18,13 @@ from test_folding import LARGEST_NORMAL, assert_same_codes, current_bound, resul
 from test_random import product_covariance
 
 from simulator import AnalogCore, CrossSimParameters, ParameterError
-from simulator.backend import Purpose, RandomSource
 from simulator.backend.device import Backend
 from simulator.converters import ADC, IdealADC, QuantizerADC, SignMagnitudeADC
-from simulator.draws import LineDraws
-from simulator.fold import Direction
+from simulator.hardware.layout import Axis, Direction
 from simulator.kernels import ReferenceKernels, cpu_kernels
-from simulator.partition import Axis
+from simulator.multiply.draws import LineDraws
 from simulator.profile import adc_inputs
+from simulator.randomness import Purpose, RandomSource
 
 SIGMA = 0.06
 EPS = np.finfo(np.float64).eps

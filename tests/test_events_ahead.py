@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from simulator import AnalogCore, CrossSimParameters
-from simulator.backend import EventsAhead, Purpose, Stream, numpy_backend
+from simulator.backend import numpy_backend
+from simulator.randomness import EventsAhead, Purpose, Stream
 
 EVENTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 4, 20, 21, 22, 22, 1]
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.backend import Purpose, Stream, numpy_backend
+from simulator.backend import numpy_backend
 from simulator.kernels import ReferenceKernels
 from simulator.kernels.philox import philox4x32
+from simulator.randomness import Purpose, Stream
 
 KERNELS = ReferenceKernels(np)
 ONES = 0xFFFFFFFF

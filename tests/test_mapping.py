@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import STYLES, conductances, core_of, set_style
 
 from simulator import CrossSimParameters, ParameterError
-from simulator.hardware import build_hardware
+from simulator.hardware.build import build_hardware
 from simulator.kernels import ReferenceKernels
 from simulator.mapping import (
     CellLevels,

@@ -9,7 +9,7 @@ from strategies import core_of, set_style
 
 from simulator import CrossSimParameters, ParameterError
 from simulator.backend import numpy_backend
-from simulator.partition import Axis, Grid, part_sizes
+from simulator.hardware.layout import Axis, Grid, part_sizes
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ PAYLOADS = {
     "a function of ours": calling("simulator.parameters.files", "read"),
     "what a module of ours imported": calling("simulator.parameters.pickles", "Path"),
     "a dotted name": b"\x80\x04\x8c\x1asimulator.parameters.files\x8c\x0aos.getcwd\x93)R.",
-    "a class of the engine": calling("simulator.core", "AnalogCore"),
+    "a class of the engine": calling("simulator.core.core", "AnalogCore"),
     "a module that is not there": calling("simulator.parameters.nothing", "Nothing"),
     "objects in an array": pickle.dumps(np.array([{}, []], dtype=object)),
     "an old way to register": b"\x80\x02\x82\x01.",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simulator import recorder
-from simulator.recorder import Recorder
+from simulator.multiply import recorder
+from simulator.multiply.recorder import Recorder
 
 
 def test_everything_is_kept_up_to_the_capacity():

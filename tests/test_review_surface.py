@@ -9,11 +9,11 @@ import pytest
 from adapters.neutral import AnalogConvolution2D
 from applications.dnn.find_adc_range import find_adc_range
 from simulator import AnalogCore, CrossSimParameters, InputError, registry
-from simulator.arrays import Arrays
+from simulator.chip.chip import Arrays
+from simulator.chip.tiles import TileStack
 from simulator.converters import QuantizerDAC, SignMagnitudeDAC
 from simulator.devices import Cell, NormalInverseProportionalDevice
 from simulator.errors import FileFormatError
-from simulator.stack import TileStack
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,5 @@
-"""Where a core computes: array module, device, kernels; and its random streams."""
+"""Where a core computes: array module, device and kernels."""
 
 from simulator.backend.device import Backend, numpy_backend, select_backend
-from simulator.backend.streams import EventsAhead, Purpose, RandomSource, Stream
 
-__all__ = [
-    "Backend", "EventsAhead", "Purpose", "RandomSource", "Stream", "numpy_backend",
-    "select_backend",
-]  # fmt: skip
+__all__ = ["Backend", "numpy_backend", "select_backend"]

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Purpose, Stream, numpy_backend
+from simulator.backend import numpy_backend
 from simulator.converters.adc import ADC
 from simulator.errors import InputError
+from simulator.randomness import Purpose, Stream
 
 # A width of a code is known to one part in so many.
 SAMPLES_PER_CODE = 256

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from simulator import registry
-from simulator.backend import Purpose, RandomSource, numpy_backend
+from simulator.backend import numpy_backend
 from simulator.devices import Cell, Draw, IdealDevice
+from simulator.randomness import Purpose, RandomSource
 
 
 class Device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from simulator.parts import ArrayPart, PhysicalArray
+from simulator.core.physical_arrays import ArrayPart, PhysicalArray
 
 
 class _Kind(type):

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, Purpose, Stream, numpy_backend
+from simulator.backend import Backend, numpy_backend
 from simulator.converters import ADC, DAC
+from simulator.randomness import Purpose, Stream
 from simulator.testing.conformance import ConformanceError, instance, require, require_shape
 from simulator.testing.fake_device import DeviceArray, fake_backend
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, Purpose, RandomSource, Stream
+from simulator.backend import Backend
 from simulator.errors import InputError
+from simulator.randomness import Purpose, RandomSource, Stream
 from simulator.update.exact import ExactArray
 from simulator.update.pulses import Plan, PulseParameters, PulseType
 from simulator.update.steps import Cells, Draws, Spread, StepDevice

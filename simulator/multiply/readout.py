@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, Purpose
-from simulator.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Currents
-from simulator.draws import LineDraws
+from simulator.backend import Backend
 from simulator.errors import NotSupportedError, require_shape
-from simulator.fold import Direction
-from simulator.hardware import Hardware, Line
+from simulator.hardware.hardware import Hardware, Line
+from simulator.hardware.layout import Direction
 from simulator.kernels.reading import Reading
 from simulator.mapping import InputDigits
+from simulator.multiply.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Currents
+from simulator.multiply.draws import LineDraws
+from simulator.multiply.products import Call
+from simulator.multiply.recorder import Recorder
 from simulator.parameters.xbar_parameters import ADCRangeLimits
-from simulator.products import Call
-from simulator.recorder import Recorder
+from simulator.randomness import Purpose
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arraylike import ArrayLike, on_device
 from simulator.backend import Backend
+from simulator.core.arraylike import ArrayLike, on_device
 from simulator.errors import ShapeError
 
 

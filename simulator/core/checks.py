@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arraylike import numeric_array, require_finite
 from simulator.backend import Backend
+from simulator.core.arraylike import numeric_array, require_finite
 from simulator.errors import InputError, ShapeError, warn_user
 from simulator.mapping import WeightScaling
 from simulator.parameters import CoreParameters, CrossSimParameters

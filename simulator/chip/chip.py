@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, RandomSource
+from simulator.backend import Backend
+from simulator.chip.cells import State
+from simulator.chip.tiles import TileStack
 from simulator.errors import InputError, ParameterError
-from simulator.hardware import Hardware, at_time, build_hardware
+from simulator.hardware.build import build_hardware
+from simulator.hardware.hardware import Hardware, at_time
+from simulator.hardware.layout import Axis, Grid, matrix_axes
 from simulator.mapping import WeightScaling
+from simulator.multiply.products import Product
+from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
-from simulator.partition import Axis, Grid, matrix_axes
-from simulator.parts import ArrayPart
-from simulator.products import Product
-from simulator.recorder import Recorder
-from simulator.stack import TileStack
-from simulator.state import State
+from simulator.randomness import RandomSource
 
 WHOLE_MATRIX = (
     "core.rows_max", "core.cols_max", "core.complex_matrix", "core.complex_input",
@@ -106,7 +107,7 @@ class Arrays:
         for stack, state in zip(self.stacks, states, strict=True):
             stack.store(state, scaling)
         self.programmings += 1
-        self._compensate()
+        self.compensate()
 
     def get_state(self) -> dict[str, Any]:
         """Conductances on the host, range and counters."""
@@ -180,9 +181,9 @@ class Arrays:
         for stack, state in zip(self.stacks, states, strict=True):
             if state is not None and stack.scaling is not None:
                 stack.store(state, stack.scaling)
-        self._compensate()
+        self.compensate()
 
-    def _compensate(self) -> None:
+    def compensate(self) -> None:
         """Find the gains that make up for drift, from a readout of all weights then and now."""
         mode = self.trees[0].simulation.drift_compensation
         if mode == "none" or self.stacks[0].state is None:
@@ -283,26 +284,11 @@ class Arrays:
             return None
         return path.merged_matrix(dtype)[0]
 
-    def parts(self, changed: Callable[[], None]) -> list[list[ArrayPart]]:
-        """The arrays by row part and column part; ``changed`` is called when one is written."""
-
-        def written() -> None:
-            self._compensate()
-            changed()
-
-        return [
-            [
-                ArrayPart(*self._place(r, c), self._tree(r, c), written)
-                for c in range(len(self.cols.sizes))
-            ]
-            for r in range(len(self.rows.sizes))
-        ]
-
-    def _tree(self, r: int, c: int) -> CrossSimParameters:
+    def tree(self, r: int, c: int) -> CrossSimParameters:
         """The parameters of one part."""
         return self.trees[r * len(self.cols.sizes) + c if len(self.trees) > 1 else 0]
 
-    def _place(self, r: int, c: int) -> tuple[TileStack, slice, slice]:
+    def place(self, r: int, c: int) -> tuple[TileStack, slice, slice]:
         """The stack that holds a part, and the rows and columns of its cells."""
         stack = self.stacks[r * len(self.cols.sizes) + c if len(self.stacks) > 1 else 0]
         rows, cols = (

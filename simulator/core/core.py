@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arraylike import (
+from simulator.backend import Backend, select_backend
+from simulator.chip.chip import Arrays
+from simulator.core.arraylike import (
     NUMERIC_KINDS,
     ArrayLike,
     numeric_array,
@@ -18,31 +20,30 @@ from simulator.arraylike import (
     require_finite,
     require_finite_input,
 )
-from simulator.arrays import Arrays
-from simulator.backend import Backend, RandomSource, select_backend
-from simulator.complexes import (
+from simulator.core.checks import (
+    checked_matrix,
+    refuse_complex,
+    warn_range,
+    warn_two_sided,
+)
+from simulator.core.complex_matrices import (
     collapse_matrix,
     collapse_outputs,
     expand_block,
     expand_inputs,
     expand_matrix,
 )
-from simulator.dtypes import compute_dtype, output_dtype, store_as
+from simulator.core.dtypes import compute_dtype, output_dtype, store_as
+from simulator.core.ir_drop import IRDrop, ir_drop
+from simulator.core.partition_names import Geometry
+from simulator.core.physical_arrays import ArrayPart, parts_of
 from simulator.errors import InputError, ShapeError
-from simulator.geometry import Geometry
-from simulator.hardware import snapshots
-from simulator.irdrop import IRDrop, ir_drop
+from simulator.hardware.build import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
-from simulator.matrix_checks import (
-    checked_matrix,
-    refuse_complex,
-    warn_range,
-    warn_two_sided,
-)
+from simulator.multiply.products import Product
+from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
-from simulator.parts import ArrayPart
-from simulator.products import Product
-from simulator.recorder import Recorder
+from simulator.randomness import RandomSource
 
 log = logging.getLogger(__name__)
 
@@ -380,7 +381,7 @@ class AnalogCore(Geometry, ArrayLike):
     @property
     def cores(self) -> list[list[ArrayPart]]:
         """The physical arrays, ``cores[row part][column part]``."""
-        return self.arrays.parts(self._forget)
+        return parts_of(self.arrays, self._forget)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack of tiles."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend
+from simulator.chip.programming import Born
 from simulator.errors import InputError
-from simulator.physics import Born
 
 
 @dataclass(frozen=True)

@@ -271,7 +271,7 @@ class ArrayLike(ABC):
 
     def transpose(self) -> ArrayLike:
         """The transpose: a view of the same physical array, driven from its other side."""
-        from simulator.views import TransposedCore
+        from simulator.core.views import TransposedCore
 
         return TransposedCore(self) if self.ndim == 2 else self
 
@@ -281,12 +281,12 @@ class ArrayLike(ABC):
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> ArrayLike:
-        from simulator.views import select
+        from simulator.core.views import select
 
         return select(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        from simulator.views import select
+        from simulator.core.views import select
 
         view = select(self, key)
         rows, cols = view._grid_shape()

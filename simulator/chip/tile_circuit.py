@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.backend import Backend
 from simulator.circuits import CellState, Circuit
-from simulator.partition import Axis, Grid
+from simulator.hardware.layout import Axis, Grid
 
 # More vectors than anybody multiplies.
 SOLVED = 1 << 62

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend
-from simulator.partition import Axis
+from simulator.hardware.layout import Axis
 
 
 class Product(ABC):

@@ -63,6 +63,7 @@ MODULES: dict[str, str | None] = {
 REAL = (
     "simulator",
     "simulator.backend",
+    "simulator.core",
     "simulator.circuits",
     "simulator.parameters.xbar_parameters",
 )
@@ -71,7 +72,6 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
     **{
         ("simulator.core", name): (place, name)
         for place, names in {
-            "simulator.views": ("TransposedCore", "MaskedCore"),
             "simulator.legacy.cores": (
                 "BalancedCore", "OffsetCore", "BitslicedCore", "NumericCore", "WrapperCore",
                 "ICore",
@@ -105,6 +105,10 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
     },
     ("applications.dnn.models", "ResNet_cifar10"): ("applications.dnn.models", "CifarResNet"),
     ("simulator.backend", "ComputeBackend"): ("simulator.legacy.backend", "ComputeBackend"),
+    **{
+        ("simulator.backend", name): ("simulator.randomness", name)
+        for name in ("EventsAhead", "Purpose", "RandomSource", "Stream")
+    },
     ("simulator", "DNN"): ("simulator.legacy.networks", "DNN"),
     ("simulator.algorithms", "DNN"): ("simulator.legacy.networks", "DNN"),
 }  # fmt: skip

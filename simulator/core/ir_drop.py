@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arrays import Arrays
+from simulator.chip.chip import Arrays
 from simulator.errors import InputError
 
 

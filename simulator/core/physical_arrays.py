@@ -14,8 +14,9 @@ import numpy as np
 from simulator.errors import InputError, ShapeError
 
 if TYPE_CHECKING:
+    from simulator.chip.chip import Arrays
+    from simulator.chip.tiles import TileStack
     from simulator.parameters import CrossSimParameters
-    from simulator.stack import TileStack
 
 
 HOW_TO_WRITE = (
@@ -108,3 +109,19 @@ class ArrayPart:
             self.core_pos, self.core_neg = arrays[0]
         else:
             self.core = arrays[0][0]
+
+
+def parts_of(arrays: Arrays, changed: Callable[[], None]) -> list[list[ArrayPart]]:
+    """The arrays by row part and column part; ``changed`` is called when one is written."""
+
+    def written() -> None:
+        arrays.compensate()
+        changed()
+
+    return [
+        [
+            ArrayPart(*arrays.place(r, c), arrays.tree(r, c), written)
+            for c in range(len(arrays.cols.sizes))
+        ]
+        for r in range(len(arrays.rows.sizes))
+    ]

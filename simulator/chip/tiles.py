@@ -14,18 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, Purpose, Stream
-from simulator.draws import ConverterBank
+from simulator.backend import Backend
+from simulator.chip.cells import State, checked_state, reborn, with_beginnings
+from simulator.chip.conductances import Operand, merge_noise, output_side
+from simulator.chip.converters import ConverterBank
+from simulator.chip.programming import UNIT_SHIFT, Born, CellPhysics, Place, with_values
+from simulator.chip.tile_circuit import NetworkSolution, TileNetwork
 from simulator.errors import InputError
-from simulator.fold import Direction, Operand, Plan, make_plan, merge_noise, output_side
-from simulator.hardware import Hardware
+from simulator.hardware.hardware import Hardware
+from simulator.hardware.layout import Direction, Grid, clip_range
+from simulator.hardware.plan import Plan, make_plan
 from simulator.mapping import WeightScaling
-from simulator.network import NetworkSolution, TileNetwork
-from simulator.partition import Grid, clip_range
-from simulator.physics import UNIT_SHIFT, Born, CellPhysics, Place, with_values
-from simulator.recorder import Recorder
-from simulator.state import State, checked_state, reborn, with_beginnings
-from simulator.tile import SignalPath
+from simulator.multiply.path import SignalPath
+from simulator.multiply.recorder import Recorder
+from simulator.randomness import Purpose, Stream
 
 # Rows of unit columns are named beyond all rows of the matrix, for random draws.
 UNIT_ROW = 1 << UNIT_SHIFT

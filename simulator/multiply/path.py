@@ -25,18 +25,21 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, Purpose, Stream
+from simulator.backend import Backend
+from simulator.chip.conductances import Operand
+from simulator.chip.tile_circuit import NetworkSolution
 from simulator.circuits import CellState
-from simulator.currents import PHASE, REST, SLICE, Currents
-from simulator.draws import LineDraws
 from simulator.errors import InputError, require_shape
-from simulator.fold import Direction, Operand, Plan, bytes_per_vector
-from simulator.hardware import Hardware, Line
+from simulator.hardware.hardware import Hardware, Line
+from simulator.hardware.layout import Direction
+from simulator.hardware.plan import Plan, bytes_per_vector
 from simulator.mapping import InputScaling
-from simulator.network import NetworkSolution
-from simulator.products import Call, MatrixProduct, Product
-from simulator.readout import Readout
-from simulator.recorder import Recorder
+from simulator.multiply.currents import PHASE, REST, SLICE, Currents
+from simulator.multiply.draws import LineDraws
+from simulator.multiply.products import Call, MatrixProduct, Product
+from simulator.multiply.readout import Readout
+from simulator.multiply.recorder import Recorder
+from simulator.randomness import Purpose, Stream
 
 # A limit counts as out of reach of a noisy current at this many standard deviations.
 NOISE_REACH = 10.0

@@ -192,3 +192,48 @@ class Grid:
             tiles = backend.asarray(np.arange(parts[0]))[:, None]
             out[tiles, col_part, :, :, 0, col_place] = unit.transpose(2, 3, 0, 1)
         return out
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Geometry of one direction: what is driven, what is read, and names for random draws."""
+
+    inputs: Axis
+    outputs: Axis
+    has_unit: bool
+
+    @classmethod
+    def of(cls, grid: Grid, has_unit: bool, transposed: bool) -> Direction:
+        """MVM drives columns and reads rows of the matrix; VMM the reverse."""
+        if transposed:
+            return cls(grid.rows, grid.cols, False)
+        return cls(grid.cols, grid.rows, has_unit)
+
+    @property
+    def lines(self) -> np.ndarray:
+        """Output of every line of every part, (parts, lines); a unit column goes by the first."""
+        axis, shift = self.outputs, int(self.has_unit)
+        lines = np.zeros((len(axis.sizes), axis.widest + shift), dtype=np.int64)
+        lines[axis.part, axis.place + shift] = np.arange(axis.length)
+        if self.has_unit:
+            lines[:, 0] = [first for first, _ in axis.bounds]
+        return lines
+
+    @property
+    def real_lines(self) -> np.ndarray:
+        """Which lines of every part are there, (parts, lines); the others only pad the stack."""
+        axis, shift = self.outputs, int(self.has_unit)
+        real = np.zeros((len(axis.sizes), axis.widest + shift), dtype=bool)
+        real[axis.part, axis.place + shift] = True
+        real[:, :shift] = True
+        return real
+
+    @property
+    def input_names(self) -> np.ndarray:
+        """Number of the first input of every part in the whole matrix, (parts,)."""
+        return np.asarray([self.inputs.start + first for first, _ in self.inputs.bounds])
+
+    @property
+    def output_names(self) -> range:
+        """Numbers of the outputs in the whole matrix."""
+        return range(self.outputs.start, self.outputs.start + self.outputs.length)

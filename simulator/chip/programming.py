@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from simulator.backend import Backend, EventsAhead, Purpose, Stream
+from simulator.backend import Backend
 from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
-from simulator.hardware import Hardware
+from simulator.hardware.hardware import Hardware
 from simulator.kernels.programming import Spread
 from simulator.kernels.threads import common_team
 from simulator.mapping import WeightScaling
+from simulator.randomness import EventsAhead, Purpose, Stream
 
 SLOT_STRIDE = 1 << 8
 # Slots of one programming: the programming error, and what a cell draws for its drift.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.arraylike import on_device
-from simulator.arrays import Arrays
+from simulator.chip.chip import Arrays
+from simulator.core.arraylike import on_device
 
 
 class Geometry:

@@ -1,0 +1,1 @@
+"""What is fixed when a core is programmed: cells, and what follows from them."""

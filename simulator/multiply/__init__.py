@@ -1,0 +1,1 @@
+"""One multiply, from the inputs to the results."""
