@@ -47,6 +47,13 @@ class SpreadingCell(Device):
             raise ModelError("SpreadingCell knows 100 seconds")
 
 
+@dataclass(frozen=True)
+class FadingChip(FadingCell):
+    """The same, with one exponent for all cells of a chip."""
+
+    drift_drawn_per = "chip"
+
+
 def fading(model="FadingCell", seed=4, **changes):
     p = CrossSimParameters()
     p.simulation.seed = seed
@@ -103,6 +110,29 @@ def test_every_cell_keeps_its_exponent():
     values, count = exponents[0].ravel(), exponents[0].size
     assert abs(values.mean() - MEAN) < 5 * SPREAD / np.sqrt(count)
     assert abs(values.std() - SPREAD) < 5 * SPREAD / np.sqrt(2 * count)
+
+
+def exponents(p):
+    cells = AnalogCore(matrix(), p)
+    young = cells.get_matrix()
+    cells.time = 10.0
+    return -np.log(cells.get_matrix() / young) / np.log(11.0)
+
+
+def test_cells_of_a_chip_may_share_one_exponent():
+    p = fading("FadingChip", xbar__device__infinite_on_off_ratio=True)
+    nu = exponents(with_error(p))
+    np.testing.assert_allclose(nu, nu[0, 0], rtol=1e-9)
+    p.core.rows_max = 4
+    np.testing.assert_allclose(exponents(p), nu, rtol=1e-9)
+    # Another chip has another one, about the same mean; programming has an error of its own.
+    chips = []
+    for seed in range(50):
+        p.simulation.seed = seed
+        chips.append(exponents(p)[0, 0])
+    assert abs(np.mean(chips) - MEAN) <= 5 * SPREAD / np.sqrt(len(chips))
+    assert np.std(chips) > 0.5 * SPREAD
+    assert not np.allclose(AnalogCore(matrix(), p).get_matrix(), matrix())
 
 
 def test_a_spread_that_contains_programming_is_drawn_once():

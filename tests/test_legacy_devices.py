@@ -8,6 +8,8 @@ import pytest
 
 from simulator import AnalogCore, CrossSimParameters, ModelError, registry
 from simulator.devices import Device, idevice
+from simulator.legacy import hooks
+from simulator.legacy.devices import METHODS
 
 
 class flash_of_a_notebook(idevice.EmptyDevice):
@@ -110,3 +112,18 @@ def test_its_current_is_taken():
 def test_an_effect_that_it_does_not_describe():
     with pytest.raises(ModelError, match="does not describe read"):
         AnalogCore(matrix(), params("read_noise", model="half_of_a_device"))
+
+
+def test_an_old_method_on_a_model_of_the_engine_says_what_to_derive_from():
+    with pytest.raises(ModelError, match=r"read_noise is a method .* simulator\.devices\.idevice"):
+
+        class Mixed(Device):
+            def read_noise(self, input_):
+                return input_
+
+    assert "Mixed" not in registry.names("device")
+
+
+def test_every_method_of_an_old_model_is_one_that_the_engine_does_not_ask():
+    assert set(hooks.OLD_METHODS) == set(METHODS)
+    assert not any(hasattr(Device, name) for name in METHODS)

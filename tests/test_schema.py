@@ -201,3 +201,21 @@ def test_errors_are_caught_as_the_builtin_that_fits():
         assert issubclass(cls, ValueError)
         assert issubclass(cls, errors.OhmCoreError)
     assert issubclass(errors.NotSupportedError, NotImplementedError)
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_a_check_refuses_a_model_before_it_is_registered(monkeypatch):
+    monkeypatch.setattr(registry, "_checks", {kind: [] for kind in registry.KINDS})
+
+    def refuse(cls):
+        if cls.__name__ == "Second":
+            raise errors.ModelError("Second: not here")
+
+    registry.add_check("adc", refuse)
+    registry.register("adc", type("First", (), {}))
+    registry.register("dac", type("Second", (), {}))
+    with pytest.raises(errors.ModelError, match="not here"):
+        registry.register("adc", type("Second", (), {}))
+    assert registry.names("adc") == ["First"]
+    with pytest.raises(errors.ModelError, match="kinds are"):
+        registry.add_check("display", refuse)

@@ -328,3 +328,12 @@ def test_a_circuit_that_makes_current_is_told_so():
 
     with pytest.raises(ConformanceError, match="add to the total"):
         check_circuit(Generous)
+
+
+def test_a_draw_has_one_seed_which_the_first_normal_decides():
+    normals = np.random.default_rng(3).standard_normal((2, 3))
+    whole = Draw(lambda: normals, lambda: normals)
+    short = Draw(lambda: normals, lambda: normals, lambda: normals[:1, :1])
+    assert whole.seed() == short.seed() == whole.seed()
+    assert 0 <= whole.seed() < 2**64
+    assert Draw(lambda: -normals, lambda: normals).seed() != whole.seed()

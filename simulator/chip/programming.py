@@ -108,11 +108,13 @@ class CellPhysics:
         drift = self.hardware.drift
         if drift.is_ideal:
             return Born(self._with_error(target, place, event))
-        if drift.drift_has_one_seed:
+        if drift.drift_drawn_per == "chip":
             xp = self.backend.xp
             unit = int(place.rows[0]) >> UNIT_SHIFT
-            seed = self.streams(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SLOT)
-            return Born(xp.ascontiguousarray(target), xp.full(target.shape, float(seed[0])))
+            common = self.streams(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SLOT)
+            contained = drift.drift_includes_programming
+            start = target if contained else self._with_error(target, place, event)
+            return Born(xp.ascontiguousarray(start), xp.full(target.shape, float(common[0])))
         if drift.drift_includes_programming:
             # The spread at any time is that of one draw about the target.
             draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)

@@ -13,97 +13,127 @@ To add a device, derive from :class:`Device`, declare its parameters as fields, 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from simulator import registry
-from simulator.errors import ModelError
+from simulator.quantities import Amps, Array, Normals, Siemens, Uniforms, Volts
 
-# Methods of models written for CrossSim: here nobody would ask them.
-OLD_METHODS = ("programming_error", "read_noise", "drift_error", "nonlinear_current")
 SQRT_TWELVE = 3.4641016151377544
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The electrical frame of every cell of an array."""
+    """What all cells of an array have in common, whatever their model.
+
+    Args:
+        Gmin: Conductance of a fully off cell, in siemens.
+        Gmax: Conductance of a fully on cell, in siemens.
+        Vread: Full-scale read voltage, in volts.
+        clip: Whether no error leads beyond [Gmin, Gmax]; without it, only not below zero.
+        time: Time since programming, in the time unit of the drift model (``Device.time_unit``).
+    """
 
     Gmin: float
     Gmax: float
     Vread: float = 0.1
     clip: bool = False
-    time: float = 0.0  # since programming, in the time unit of the drift model
+    time: float = 0.0
 
     @property
     def low(self) -> float:
-        """Lowest conductance an error can lead to, in siemens."""
+        """Lowest conductance that an error can lead to, in siemens."""
         return self.Gmin if self.clip else 0.0
 
     @property
     def high(self) -> float | None:
-        """Highest conductance an error can lead to, in siemens; None without a bound."""
+        """Highest conductance that an error can lead to, in siemens; None without a bound."""
         return self.Gmax if self.clip else None
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Random numbers for a block of cells, one for each; drawn only when asked for.
+    """Random numbers for a block of cells: at one programming, or in one read.
 
-    Normals and uniforms are independent of one another; asked again, each gives the same numbers.
+    Numbers are drawn only when they are asked for. Normals and uniforms are independent of one
+    another; asked again, each gives the same numbers.
+
+    Args:
+        normals: Gives one standard normal for each cell, in the shape of the cells.
+        uniforms: Gives one uniform in (0, 1) for each cell, in the shape of the cells.
+        one_normal: Gives the normal of the first cell alone, where that is less work than drawing
+            all of them; without it, all are drawn.
     """
 
-    normals: Callable[[], Any]
-    uniforms: Callable[[], Any]
-    firsts: Callable[[], Any] | None = None
+    normals: Callable[[], Normals]
+    uniforms: Callable[[], Uniforms]
+    one_normal: Callable[[], Normals] | None = None
 
-    def first(self) -> Any:
-        """The normal of the first cell, for models that take a seed and no number for each."""
-        return self.normals() if self.firsts is None else self.firsts()
-
-    def normal(self) -> Any:
+    def normal(self) -> Normals:
         """Standard normals, in the shape of the cells."""
         return self.normals()
 
-    def uniform(self) -> Any:
+    def uniform(self) -> Uniforms:
         """Uniforms in (0, 1), in the shape of the cells."""
         return self.uniforms()
 
-    def standard(self, distribution: str) -> Any:
-        """Zero mean and unit variance: ``"normal"`` or ``"uniform"``."""
+    def standard(self, distribution: str) -> Array:
+        """Numbers of zero mean and unit variance, in the shape of the cells.
+
+        Args:
+            distribution: ``"normal"`` or ``"uniform"``.
+        """
         if distribution == "normal":
             return self.normal()
         return (self.uniform() - 0.5) * SQRT_TWELVE
+
+    def seed(self) -> int:
+        """A number below 2**64 for a model that brings a random generator of its own.
+
+        The same block at the same programming or read always has the same seed, so that such a
+        model is as repeatable as any other. It follows from the normal of the first cell.
+        """
+        return seed_of(self.normals() if self.one_normal is None else self.one_normal())
+
+
+def seed_of(draws: Array) -> int:
+    """The first of some floating-point numbers, as a whole number: the 64 bits of its double."""
+    first = draws.reshape(-1)[0] if hasattr(draws, "reshape") else draws
+    return int.from_bytes(struct.pack("<d", float(first)), "little")
 
 
 @dataclass(frozen=True)
 class Device:
     """Base of all device models.
 
-    A subclass describes programming, reading or both by the mean and the standard deviation of a
-    cell's conductance; arguments and results are arrays in siemens, one entry per cell, whose
-    module (NumPy or CuPy) the model must keep. A model whose law is not ``mean + sigma * draw``
-    overrides ``programmed`` or ``read`` itself.
+    A subclass describes programming, reading, drift and current, or some of them. Programming,
+    reading and drift are described by the mean and the standard deviation of a cell's conductance;
+    a model whose law is not ``mean + sigma * draw`` overrides ``programmed``, ``read`` or
+    ``drifted`` itself.
+
+    Conductances are arrays in siemens, one entry per cell, of any shape. A result has the shape of
+    its argument, or that to which the arguments broadcast, and lives where the argument does: with
+    operators, methods and universal functions on the given arrays, a model runs on NumPy and on
+    CuPy alike. Arguments are not to be changed in place.
+
+    Defining a subclass registers it, unless its name begins with an underscore.
     """
 
+    # What ``mean + sigma * draw`` draws from.
     distribution: ClassVar[Literal["normal", "uniform"]] = "normal"
     # Of ``cell.time``: "s" or "days".
     time_unit: ClassVar[str] = "s"
-    # True where the spread after drift contains that of programming.
+    # True where the spread after drift contains that of programming: drift then begins at the
+    # target, and takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = False
-    # True where one number seeds what all cells of a chip draw for their drift.
-    drift_has_one_seed: ClassVar[bool] = False
+    # What has the standard normal that decides how it drifts: each cell one of its own, drawn when
+    # it is programmed, or all cells of a chip one together, drawn when the chip is made.
+    drift_drawn_per: ClassVar[Literal["cell", "chip"]] = "cell"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        old = [name for name in OLD_METHODS if name in vars(cls)]
-        if old:
-            raise ModelError(
-                f"{cls.__name__}.{old[0]} is a method of models written for CrossSim; derive from "
-                "simulator.devices.idevice.EmptyDevice or from the names of "
-                "simulator.devices.generic_device and simulator.devices.custom.*, or write "
-                "programmed, read, drifted and current, in siemens"
-            )
         if not cls.__name__.startswith("_"):
             registry.register("device", cls)
 
@@ -112,65 +142,180 @@ class Device:
         """True where the parameters leave every cell as it was asked for."""
         return False
 
-    def programming_mean(self, siemens: Any, cell: Cell) -> Any:
-        """Mean conductance after programming to ``siemens``."""
+    def programming_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Mean conductance of cells after programming; without an override, the target.
+
+        Args:
+            siemens: Targets, one for each cell.
+            cell: What the cells have in common.
+
+        Returns:
+            Mean of each cell in siemens, in the shape of ``siemens``.
+        """
         return siemens
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
-        """Standard deviation after programming to ``siemens``."""
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation of the conductance of cells after programming.
+
+        Args:
+            siemens: Targets, one for each cell.
+            cell: What the cells have in common.
+
+        Returns:
+            Standard deviation of each cell in siemens, not negative, in the shape of ``siemens``.
+        """
         raise NotImplementedError
 
-    def read_mean(self, siemens: Any, cell: Cell) -> Any:
-        """Mean conductance in one read of a cell at ``siemens``."""
+    def read_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Mean conductance of cells over many reads; without an override, their conductance.
+
+        Args:
+            siemens: Conductance of each cell as it was programmed and has aged.
+            cell: What the cells have in common.
+
+        Returns:
+            Mean of each cell in siemens, in the shape of ``siemens``.
+        """
         return siemens
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
-        """Standard deviation from read to read of a cell at ``siemens``."""
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation of the conductance of cells from read to read.
+
+        Args:
+            siemens: Conductance of each cell as it was programmed and has aged.
+            cell: What the cells have in common.
+
+        Returns:
+            Standard deviation of each cell in siemens, not negative, in the shape of ``siemens``.
+        """
         raise NotImplementedError
 
-    def programmed(self, siemens: Any, cell: Cell, draw: Draw) -> Any:
-        """Conductances after programming, before the limits of the cell."""
+    def programmed(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
+        """Conductances after programming, before the limits of the cell.
+
+        Override it for a law other than ``programming_mean + programming_sigma * draw``.
+
+        Args:
+            siemens: Targets, one for each cell.
+            cell: What the cells have in common; the caller applies its limits.
+            draw: The only source of random numbers, so that results are repeatable.
+
+        Returns:
+            Conductances in siemens, in the shape of ``siemens``.
+        """
         sigma = self.programming_sigma(siemens, cell)
         return self.programming_mean(siemens, cell) + sigma * draw.standard(self.distribution)
 
-    def read(self, siemens: Any, cell: Cell, draw: Draw) -> Any:
-        """Conductances in one read, before the limits of the cell."""
+    def read(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
+        """Conductances in one read, before the limits of the cell.
+
+        Override it for a law other than ``read_mean + read_sigma * draw``.
+
+        Args:
+            siemens: Conductance of each cell as it was programmed and has aged.
+            cell: What the cells have in common; the caller applies its limits.
+            draw: The only source of random numbers, so that results are repeatable.
+
+        Returns:
+            Conductances in siemens, in the shape of ``siemens``.
+        """
         sigma = self.read_sigma(siemens, cell)
         return self.read_mean(siemens, cell) + sigma * draw.standard(self.distribution)
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
-        """Mean conductance at ``cell.time`` of a cell that began at ``siemens``."""
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Mean conductance of cells at ``cell.time``; without an override, they do not drift.
+
+        Args:
+            siemens: Where the cells began: their conductance after programming, or their target
+                where ``drift_includes_programming``.
+            cell: What the cells have in common.
+
+        Returns:
+            Mean of each cell in siemens, in the shape of ``siemens``.
+        """
         return siemens
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
-        """Standard deviation at ``cell.time`` among cells that began at ``siemens``."""
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation at ``cell.time`` among cells that began at the same conductance.
+
+        Args:
+            siemens: Where the cells began, as in :meth:`drift_mean`.
+            cell: What the cells have in common.
+
+        Returns:
+            Standard deviation of each cell in siemens, not negative, in the shape of ``siemens``.
+        """
         raise NotImplementedError
 
-    def drifted(self, siemens: Any, normal: Any, cell: Cell) -> Any:
-        """Conductances at ``cell.time`` of cells that began at ``siemens``, before the limits.
+    def drifted(self, siemens: Siemens, normal: Normals, cell: Cell) -> Siemens:
+        """Conductances of cells at ``cell.time``, before the limits of the cell.
 
-        ``normal`` is one standard normal for each cell, which it keeps for life.
+        Override it for a law other than ``drift_mean + drift_sigma * normal``.
+
+        Args:
+            siemens: Where the cells began, as in :meth:`drift_mean`.
+            normal: One standard normal for each cell, which it keeps for life: at another time the
+                same cell has aged further, and is not another cell.
+            cell: What the cells have in common; the caller applies its limits.
+
+        Returns:
+            Conductances in siemens, in the shape of ``siemens``.
         """
         return self.drift_mean(siemens, cell) + self.drift_sigma(siemens, cell) * normal
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
-        """Current in amps of a cell at ``siemens`` with ``volts`` across it; arrays broadcast."""
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
+        """Current of cells that do not follow Ohm's law.
+
+        Args:
+            siemens: Conductance of each cell, as it is programmed.
+            volts: Voltage across each cell; it broadcasts against ``siemens``.
+            cell: What the cells have in common.
+
+        Returns:
+            Currents in amps, zero at zero volts, in the shape to which the arguments broadcast.
+        """
         raise NotImplementedError
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
-        """Differential conductance in siemens, the derivative of ``current`` by the voltage."""
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
+        """Differential conductance of cells: the derivative of ``current`` by the voltage.
+
+        Args:
+            siemens: Conductance of each cell, as it is programmed.
+            volts: Voltage across each cell; it broadcasts against ``siemens``.
+            cell: What the cells have in common.
+
+        Returns:
+            dI/dV in siemens, in the shape to which the arguments broadcast.
+        """
         raise NotImplementedError
 
     def bound(self, device_node: Any, node: Any) -> Device:
-        """The model for the nodes ``xbar.device`` and ``xbar.device.<effect>``; mostly itself."""
+        """The model as a core uses it, for a model that looks at more than its own parameters.
+
+        Called once when a core is built; without an override, the model itself.
+
+        Args:
+            device_node: The node ``xbar.device`` of the parameter tree.
+            node: The node of the effect below it, such as ``xbar.device.read_noise``.
+
+        Returns:
+            The model to be used, which may keep what it needs of the nodes.
+        """
         return self
 
     def check_cell(self, cell: Cell) -> None:
-        """Raise ModelError for a cell that the model does not describe."""
+        """Refuse cells that the model does not describe; called when a core is built.
+
+        Args:
+            cell: What the cells have in common.
+
+        Raises:
+            ModelError: It says which parameter to change, and to what.
+        """
 
     @classmethod
     def has_moments(cls, effect: Literal["programming", "read"]) -> bool:
-        """True where mean and sigma describe ``effect`` completely."""
+        """True where mean and standard deviation describe an effect completely."""
         law, sigma = {
             "programming": (cls.programmed, cls.programming_sigma),
             "read": (cls.read, cls.read_sigma),
@@ -181,7 +326,7 @@ class Device:
 
     @classmethod
     def models(cls, effect: Literal["programming", "read", "drift", "current"]) -> bool:
-        """True where the class says anything about ``effect``."""
+        """True where the class says anything about an effect."""
         if effect == "drift":
             drifts = cls.drift_sigma is not Device.drift_sigma
             return drifts or cls.drifted is not Device.drifted
@@ -194,29 +339,29 @@ class Device:
 
 @dataclass(frozen=True)
 class IdealDevice(Device):
-    """A cell that is and stays what was asked for."""
+    """A cell that is and stays what was asked for, and follows Ohm's law."""
 
     @property
     def is_ideal(self) -> bool:
         """Always True."""
         return True
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Zero."""
         return 0.0 * siemens
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Zero."""
         return 0.0 * siemens
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Ohm's law."""
         return siemens * volts
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
-        """The conductance."""
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
+        """The conductance, at every voltage."""
         return siemens + 0.0 * volts
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Zero."""
         return 0.0 * siemens

@@ -13,7 +13,7 @@ import copy
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from simulator import registry
 from simulator.devices import Cell, Device, Draw
 from simulator.errors import ModelError
 from simulator.legacy.moments import Law, array_by_array, law_of, moments
-from simulator.legacy.numbers import GENERATOR, numbers_of
+from simulator.legacy.numbers import GENERATOR, numbers_of, seeded
 from simulator.schema import parameter
 
 # Where Gmin is zero.
@@ -110,7 +110,7 @@ class _OldDevice(Device):
     old: ClassVar[type[EmptyDevice]]
     # In CrossSim, drift takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = True
-    drift_has_one_seed: ClassVar[bool] = True
+    drift_drawn_per: ClassVar[Literal["cell", "chip"]] = "chip"
     # Law of a read that is a mean and a spread; None for any other.
     read_law: ClassVar[Law | None] = None
 
@@ -196,12 +196,12 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _programmed(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with numbers_of(draw.first()):
+    with seeded(draw.seed()):
         return self._apply("programming_error", siemens, cell)
 
 
 def _read(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with numbers_of(draw.first()):
+    with seeded(draw.seed()):
         return self._apply("read_noise", siemens, cell)
 
 

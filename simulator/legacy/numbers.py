@@ -9,19 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from simulator.devices.base import seed_of
+
 # The global generator is one for all threads; a model may ask another one.
 GENERATOR = threading.RLock()
 
 
-@contextlib.contextmanager
-def numbers_of(draws: Any) -> Iterator[None]:
+def numbers_of(draws: Any) -> contextlib.AbstractContextManager[None]:
     """The generator seeded with the first of ``draws``, and put back afterwards."""
-    first = np.asarray(np.ravel(draws)[:1], dtype=np.float64)
-    seed = np.frombuffer(first.tobytes(), dtype=np.uint32)
+    return seeded(seed_of(draws))
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The generator seeded with a whole number below 2**64, and put back afterwards."""
+    words = np.array([seed & 0xFFFFFFFF, seed >> 32], dtype=np.uint32)
     with GENERATOR:
         before = np.random.get_state()  # noqa: NPY002
         try:
-            np.random.seed(seed)  # noqa: NPY002
+            np.random.seed(words)  # noqa: NPY002
             yield
         finally:
             np.random.set_state(before)  # noqa: NPY002
