@@ -1,10 +1,10 @@
 """Analog-to-digital converters: what number a column current becomes.
 
-Currents are in units of one device at Gmax with full-scale input. ``low`` and ``high`` broadcast
-against the currents: every slice and every tile has its own full-scale range.
+Currents are in units of one cell at Gmax driven at full scale. ``low`` and ``high``, the ends of
+the full-scale range, broadcast against them: every slice and every tile has a range of its own.
 
-In a core, currents have the axes (phase, output part, input part, slice, side, output, *rest); all
-but the first and the rest count physical converters.
+In a core, currents have the axes (phase, output tile, input tile, slice, side, output, *rest); all
+but the first and the rest count physical converters. A side is a cell of a differential pair.
 
 Noise at the input, of the sense amplifier or of the converter itself, is white and normal: every
 conversion has its own. The core adds it, so that ``convert`` of a model is free of it.
@@ -14,15 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator import registry
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Normals, Uniforms
 from simulator.schema import parameter
 
-# ``draw(numbers, group_size)``: standard normals of shape (*places, groups, len(numbers)). Each
-# number of a range names a part of a circuit; the outputs of one group have one circuit together.
-Draw = Callable[[range, int], Any]
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
+
+# ``draw(numbers, group_size)``: what the components of converters miss their nominal values by, as
+# standard normals of shape (..., groups, len(numbers)). Each number of the range names a component
+# of a circuit, which ``group_size`` neighbouring outputs have together; the axes before the groups
+# are those of the converters (output tile, input tile, slice, side).
+ComponentNormals = Callable[[range, int], Normals]
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,12 @@ class ADC:
 
     @property
     def is_ideal(self) -> bool:
-        """True where nothing is rounded or limited; ``convert`` is not called."""
+        """True where nothing is rounded or limited, so that ``convert`` is never called."""
         return self.bits == 0
 
     @property
     def codes(self) -> int:
-        """Results that it can give, at most."""
+        """Largest number of different results."""
         return int(2**self.bits)
 
     @property
@@ -69,27 +75,70 @@ class ADC:
         return type(self).fabricate is not ADC.fabricate
 
     def bound(self, params: Any, adc_node: Any, dac_node: Any) -> ADC:
-        """The model for a parameter tree, and its nodes of one direction; mostly itself."""
+        """The model as a core uses it, for a model that looks at more than its own parameters.
+
+        Called once for each direction when a core is built; without an override, the model itself.
+
+        Args:
+            params: The parameter tree.
+            adc_node: Its node of this ADC, ``xbar.adc.mvm`` or ``xbar.adc.vmm``.
+            dac_node: Its node of the DAC of the same direction.
+
+        Returns:
+            The model to be used, which may keep what it needs of the nodes.
+
+        Raises:
+            ModelError: For parameters that the model cannot work with.
+        """
         return self
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Any:
-        """What is fixed when converters are made, kept for the life of the core; None for nothing.
+    def fabricate(self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels) -> Any:
+        """What is fixed when the converters of a core are made; called once in its life.
 
-        ``shape``: converters by (output part, input part, slice, side, output). Anything but None
-        is handed to ``convert`` as a last argument ``made``.
+        Override it for converters that are not all alike.
+
+        Args:
+            shape: Number of converters by output tile, input tile, slice, side and output.
+            draw: ``draw(numbers, group_size)`` gives standard normals (..., groups, len(numbers))
+                for the components that ``numbers`` names, one set for every ``group_size``
+                neighbouring outputs; the only source of random numbers.
+            kernels: Numerical kernels of the core; ``kernels.xp`` is its array module.
+
+        Returns:
+            Anything that ``convert`` needs, which then gets it as a last argument ``made``; None,
+            without an override, for converters that are all alike.
         """
         return None
 
-    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
-        """Lowest level, highest level and steps between them, where ``convert`` gives the nearest
-        of equidistant levels; None where it does anything else.
+    def levels(self, low: Amps, high: Amps) -> tuple[Amps, Amps, int] | None:
+        """The grid of results, for a model whose ``convert`` gives the nearest of equal steps.
+
+        Args:
+            low: Lower end of the full-scale range.
+            high: Upper end of the full-scale range.
+
+        Returns:
+            Lowest level, highest level and number of steps between them; None, without an override,
+            for a model that converts otherwise.
         """
         return None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
-        """Currents after conversion, same shape and unit as ``amps``.
+    def convert(
+        self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
+    ) -> Amps:
+        """Currents after conversion.
 
-        ``dither``: uniforms in (0, 1) of the same shape, given for stochastic rounding only.
+        Args:
+            amps: Currents of any shape; not to be changed in place.
+            low: Lower end of the full-scale range of each current; broadcasts against ``amps``.
+            high: Upper end, likewise.
+            kernels: Numerical kernels of the core, such as ``kernels.quantize``; ``kernels.xp`` is
+                its array module.
+            dither: Uniforms in (0, 1) in the shape of ``amps`` where ``stochastic_rounding`` is
+                set, else None.
+
+        Returns:
+            The currents that the codes stand for, in the shape, dtype and unit of ``amps``.
         """
         raise NotImplementedError
 
@@ -103,7 +152,9 @@ class IdealADC(ADC):
         """Always True."""
         return True
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(
+        self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
+    ) -> Amps:
         """The currents themselves."""
         return amps
 
@@ -112,11 +163,13 @@ class IdealADC(ADC):
 class QuantizerADC(ADC):
     """``2**bits`` equidistant levels, the lowest at ``low`` and the highest at ``high``."""
 
-    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
+    def levels(self, low: Amps, high: Amps) -> tuple[Amps, Amps, int] | None:
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
         return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(
+        self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
+    ) -> Amps:
         """The nearest level; a symmetric range has no level at zero."""
         return kernels.quantize(amps, low, high, 2**self.bits - 1, dither)
 
@@ -135,12 +188,14 @@ class SignMagnitudeADC(ADC):
                 "signed = True and at least 2 bits. Use QuantizerADC for unsigned currents."
             )
 
-    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
+    def levels(self, low: Amps, high: Amps) -> tuple[Amps, Amps, int] | None:
         """From ``-high`` to ``high``; None for a model that inherits and converts otherwise."""
         plain = type(self).convert is _NEAREST_MAGNITUDE
         return (-high, high, 2 * (2 ** (self.bits - 1) - 1)) if plain else None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(
+        self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
+    ) -> Amps:
         """The nearest level between ``-high`` and ``high``."""
         return kernels.quantize_magnitude(amps, high, 2 ** (self.bits - 1) - 1, dither)
 

@@ -1,18 +1,23 @@
 """What converter circuits have in common: their grid, their mismatch, and tables of decisions.
 
-All voltages of a circuit scale with its reference, the larger magnitude of its limits: circuits
-are computed in units of it, so one table serves every full-scale range.
+All voltages of a circuit scale with its reference, the larger magnitude of the ends of its range.
+Circuits are computed in units of the reference, so one table serves every full-scale range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from simulator.converters.adc import ADC, Draw
+from simulator.converters.adc import ADC, ComponentNormals
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Array, Codes, Uniforms
 from simulator.schema import parameter
+
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
 MAX_BITS = 16
 TABLE_BYTES = 1 << 30
@@ -20,11 +25,12 @@ TABLE_BYTES = 1 << 30
 BLOCK = 1 << 16
 # At least so many neighbours in memory at a time: a cache line.
 RUN = 16
-# Parts of a circuit are numbered for random draws; comparators apart from capacitors.
+# Components of a circuit are numbered for random draws; comparators begin here, capacitors at 0.
 COMPARATOR = 1 << 10
-# The normal law has a tail that no capacitor has: nothing falls below this part of its nominal.
+# A normal law reaches zero and below, which no capacitor does: none falls below this fraction of
+# its nominal value.
 SMALLEST_CAPACITOR = 1e-3
-# Phases, output parts, input parts, slices, sides and outputs.
+# Phases, output tiles, input tiles, slices, sides and outputs.
 CONVERTER_AXES = 6
 
 
@@ -32,9 +38,9 @@ CONVERTER_AXES = 6
 class CircuitADC(ADC, abstract=True):
     """Base of the converter circuits.
 
-    Inputs are clipped to the limits. Results lie on the grid of ``2**bits`` codes around zero,
+    Inputs are clipped to the range. Results lie on the grid of ``2**bits`` codes around zero,
     ``Vref (2 code + 1 - 2**bits) / 2**bits`` with Vref = max(|low|, |high|): none is zero, and an
-    unsigned range takes the upper half. A comparator says yes strictly above its threshold.
+    unsigned range uses the upper half. A comparator triggers strictly above its threshold.
     """
 
     gain_db: float = parameter(
@@ -59,31 +65,31 @@ class CircuitADC(ADC, abstract=True):
 
     @property
     def has_mismatch(self) -> bool:
-        """True where a capacitor or a comparator varies from part to part."""
+        """True where the model has a nonzero spread of its capacitors or comparators."""
         return any(value > 0 for name, value in vars(self).items() if name.startswith("sigma_"))
 
     @property
     def _inverse_gain(self) -> float:
         return 10.0 ** (-self.gain_db / 20.0)
 
-    def _codes(self, values: Any, made: Any, xp: Any) -> Any:
-        """Whole codes from 0 to ``2**bits - 1`` of voltages in units of the reference."""
+    def _codes(self, values: Array, made: Any, xp: ModuleType) -> Codes:
+        """Codes of inputs in units of the reference, by converters as ``fabricate`` made them."""
         raise NotImplementedError
 
     def convert(
         self,
-        amps: Any,
-        low: Any,
-        high: Any,
-        kernels: Any,
-        dither: Any = None,
+        amps: Amps,
+        low: Amps,
+        high: Amps,
+        kernels: Kernels,
+        dither: Uniforms | None = None,
         made: Any = None,
-    ) -> Any:
-        """The currents that the codes stand for; without ``made``, converters free of mismatch."""
+    ) -> Amps:
+        """The currents that codes stand for; without ``made``, of converters without mismatch."""
         xp = kernels.xp
         dtype = xp.result_type(amps, low, high)
         if made is None:
-            made = self.fabricate((1,) * (CONVERTER_AXES - 1), _without_spread(xp), kernels)
+            made = self.fabricate((1,) * (CONVERTER_AXES - 1), _without_mismatch(xp), kernels)
         values = amps if amps.ndim else amps[None]
         low, high = xp.asarray(low), xp.asarray(high)
         reference = xp.maximum(abs(low), abs(high)).astype(xp.float64)
@@ -97,7 +103,7 @@ class CircuitADC(ADC, abstract=True):
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Parts of the last axis; that of the outputs stays whole where it is the last."""
+    """Slices of the last axis to convert at a time; all of it where it is that of the outputs."""
     size, length = 1, shape[-1]
     for count in shape:
         size *= count
@@ -107,36 +113,54 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def _part(values: Any, part: slice) -> Any:
-    """Entries of the last axis, of what broadcasts against it."""
+def _part(values: Array, part: slice) -> Array:
+    """A slice of the last axis; all of it where it has one entry that broadcasts."""
     return values[..., part] if values.ndim and values.shape[-1] > 1 else values
 
 
-def _without_spread(xp: Any) -> Draw:
+def _without_mismatch(xp: ModuleType) -> ComponentNormals:
     return lambda numbers, group_size: xp.zeros(len(numbers))
 
 
-def spread(sigma: float, draw: Draw, numbers: range, group_size: int, xp: Any) -> Any:
-    """Deviations with the standard deviation ``sigma``; (numbers,) zeros where it is zero."""
+def deviations_of(
+    sigma: float, draw: ComponentNormals, numbers: range, group_size: int, xp: ModuleType
+) -> Array:
+    """What components miss their nominal values by, relative to these.
+
+    Args:
+        sigma: Standard deviation; with zero nothing is drawn.
+        draw: Gives standard normals; see ``ADC.fabricate``.
+        numbers: Numbers of the components, one for each.
+        group_size: Neighbouring outputs that share these components.
+        xp: Array module of the core.
+
+    Returns:
+        Deviations (..., groups, components); (components,) zeros where ``sigma`` is zero.
+    """
     if sigma == 0 or len(numbers) == 0:
         return xp.zeros(len(numbers))
     return sigma * draw(numbers, group_size)
 
 
-def capacitor(nominal: Any, deviation: Any, xp: Any) -> Any:
-    """A capacitor that misses its nominal value; see SMALLEST_CAPACITOR."""
+def capacitor(nominal: Array, deviation: Array, xp: ModuleType) -> Array:
+    """Capacitors that miss their nominal values; see SMALLEST_CAPACITOR."""
     return xp.maximum(nominal + deviation, SMALLEST_CAPACITOR * nominal)
 
 
-def digits_of(counts: Any, bits: int, xp: Any) -> Any:
+def digits_of(counts: Array, bits: int, xp: ModuleType) -> Array:
     """Binary digits of whole numbers, least significant first, on a new last axis; float64."""
     return (counts[..., None] >> xp.arange(bits) & 1).astype(xp.float64)
 
 
-def lines_of(values: Any, lines: int, group_size: int, ndim: int, xp: Any) -> Any:
-    """What belongs to groups, (..., groups), for every line of currents with ``ndim`` axes.
+def lines_of(values: Array, lines: int, group_size: int, ndim: int, xp: ModuleType) -> Array:
+    """Values of groups of outputs, repeated so that they broadcast against currents.
 
-    Without axes it is common to all converters, and one group is common to all lines.
+    Args:
+        values: One for each group, (..., groups); without axes, common to all converters.
+        lines: Number of outputs.
+        group_size: Outputs of a group.
+        ndim: Number of axes of the currents, of which the first six are those of a core.
+        xp: Array module of the core.
     """
     if values.ndim == 0:
         return values
@@ -151,19 +175,24 @@ class Decisions:
 
     ``thresholds`` (tables, 2**bits) ascend from minus infinity; an input between entry i and the
     next gets code i, or ``codes[..., i]`` where a DAC is not monotone. ``table`` (..., groups)
-    numbers the table of each group of ``group_size`` outputs, () where all have the same;
-    ``offset`` is that of the comparator, for each ``offset_size`` outputs.
+    numbers the table of each group of ``group_size`` outputs, () where all have the same.
+    ``offset`` is the offset of the comparator that ``offset_size`` outputs share.
     """
 
-    thresholds: Any
-    codes: Any
-    table: Any
+    thresholds: Array
+    codes: Codes | None
+    table: Array
     group_size: int
-    offset: Any
+    offset: Array
     offset_size: int
 
-    def find(self, values: Any, xp: Any) -> Any:
-        """Code of every value; values have the axes of currents where converters differ."""
+    def find(self, values: Array, xp: ModuleType) -> Codes:
+        """Code of every input, in units of the reference.
+
+        Args:
+            values: Inputs; with the axes of currents in a core where converters differ.
+            xp: Array module of the core.
+        """
         lines = values.shape[CONVERTER_AXES - 1] if values.ndim >= CONVERTER_AXES else 1
         seen = values + lines_of(self.offset, lines, self.offset_size, values.ndim, xp)
         size = self.thresholds.shape[1]
@@ -171,8 +200,8 @@ class Decisions:
         found = self._search(seen, first, size, xp)
         return found - first if self.codes is None else xp.take(self.codes, found)
 
-    def _search(self, seen: Any, first: Any, size: int, xp: Any) -> Any:
-        """Place of every value in the table that begins at ``first``: halves, as a SAR does."""
+    def _search(self, seen: Array, first: Array, size: int, xp: ModuleType) -> Array:
+        """Place of every value in the table that begins at ``first``, by halving, as a SAR does."""
         found, step = xp.zeros(seen.shape, dtype=first.dtype) + first, size // 2
         while step:
             found += (seen > xp.take(self.thresholds, found + step)) * step
@@ -181,18 +210,27 @@ class Decisions:
 
 
 def decisions(
-    deviations: Any,
-    tables: Callable[[Any], tuple[Any, Any]],
+    deviations: Array,
+    tables: Callable[[Array], tuple[Array, Codes]],
     bits: int,
     group_size: int,
-    offset: Any,
+    offset: Array,
     offset_size: int,
-    xp: Any,
+    xp: ModuleType,
 ) -> Decisions:
-    """Tables of all converters with capacitors ``deviations`` (..., groups, capacitors).
+    """The tables of all converters of a core.
 
-    ``tables`` makes thresholds and codes from rows of deviations. Raises ModelError where they
-    would fill the memory.
+    Args:
+        deviations: What capacitors miss their nominal values by, (..., groups, capacitors).
+        tables: Makes thresholds and codes, each (rows, 2**bits), from rows of deviations.
+        bits: Resolution.
+        group_size: Neighbouring outputs that share one table.
+        offset: Offsets of the comparators, (..., groups of ``offset_size`` outputs).
+        offset_size: Neighbouring outputs that share one comparator.
+        xp: Array module of the core.
+
+    Raises:
+        ModelError: The tables would fill the memory.
     """
     rows, size = deviations.reshape(-1, deviations.shape[-1]), 2**bits
     if len(rows) * size * 8 > TABLE_BYTES:

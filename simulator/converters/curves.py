@@ -10,7 +10,7 @@ Figures need Matplotlib (extra ``plot``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,10 @@ from simulator.converters.adc import ADC
 from simulator.errors import InputError
 from simulator.randomness import Purpose, Stream
 
-# A width of a code is known to one part in so many.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Samples across the width of a code: its width is known to the inverse of this.
 SAMPLES_PER_CODE = 256
 MAX_SAMPLES = 1 << 22
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6b7280"
@@ -28,9 +31,10 @@ UNIT = "(currents of a full cell)"
 
 @dataclass(frozen=True)
 class Transfer:
-    """Inputs (samples,) and results (converters, samples), in currents of one full cell.
+    """What converters make of a rising current: inputs (samples,), results (converters, samples).
 
-    ``step`` is the difference of neighbouring codes in that unit, one LSB; 0 for an ideal ADC.
+    Currents are in units of one cell at Gmax driven at full scale. ``step`` is the difference of
+    neighbouring codes in that unit, one LSB; 0 for an ideal ADC.
     """
 
     amps: np.ndarray
@@ -39,7 +43,7 @@ class Transfer:
 
     @property
     def error(self) -> np.ndarray:
-        """Result minus input in LSB; zeros for an ideal ADC."""
+        """Result minus input in LSB; for an ideal ADC zeros."""
         difference = self.results - self.amps
         return difference / self.step if self.step else difference
 
@@ -48,10 +52,10 @@ class Transfer:
 class Linearity:
     """Nonlinearity in LSB, (converters, codes), and the result that each code stands for, (codes,).
 
-    From the width of every code as a ramp meets it (code density test, IEEE Std 1241), relative to
-    the mean width, so without offset and gain error. The end codes, which have no width, are left
-    out. ``inl`` is the sum of ``dnl`` up to the upper edge of a code; -1 in ``dnl`` is a missing
-    code. Without codes for an ideal ADC.
+    Measured by the width of every code on a ramp (code density test, IEEE Std 1241), relative to
+    the mean width, so free of offset and gain error. The codes at both ends, which have no width,
+    are left out. ``inl`` is the sum of ``dnl`` up to the upper edge of a code; -1 in ``dnl`` is a
+    missing code. An ideal ADC has no codes.
     """
 
     levels: np.ndarray
@@ -62,11 +66,24 @@ class Linearity:
 def transfer(
     adc: ADC, low: float, high: float, samples: int = 0, converters: int = 1, seed: int = 0
 ) -> Transfer:
-    """What ``converters`` fabricated ones make of a ramp from ``low`` to ``high``.
+    """Put a ramp through some converters of a model.
 
-    ``samples`` = 0 takes enough for every code. ``seed`` draws their mismatch; the first is that of
-    the first outputs of a core with this ``simulation.seed``. Rounding is not stochastic here, and
-    inputs have no noise. Raises InputError for limits that do not rise.
+    Rounding is not stochastic here, and inputs have no noise.
+
+    Args:
+        adc: The model.
+        low: Lower end of the full-scale range, where the ramp begins.
+        high: Upper end, where it ends.
+        samples: Number of inputs; 0 takes enough for every code.
+        converters: Number of converters to fabricate.
+        seed: Seed of their mismatch; the first converter is that of the first outputs of a core
+            with this ``simulation.seed``.
+
+    Returns:
+        Inputs and results.
+
+    Raises:
+        InputError: ``low`` is not below ``high``.
     """
     if not low < high:
         raise InputError(f"limits {low!r} and {high!r}; the first has to be below the second")
@@ -101,7 +118,22 @@ def _step(results: np.ndarray) -> float:
 def linearity(
     adc: ADC, low: float, high: float, samples: int = 0, converters: int = 1, seed: int = 0
 ) -> Linearity:
-    """Differential and integral nonlinearity; arguments as in :func:`transfer`."""
+    """Differential and integral nonlinearity of some converters of a model.
+
+    Args:
+        adc: The model.
+        low: Lower end of the full-scale range.
+        high: Upper end.
+        samples: Number of inputs of the ramp; 0 takes enough for every code.
+        converters: Number of converters to fabricate.
+        seed: Seed of their mismatch, as in :func:`transfer`.
+
+    Returns:
+        Nonlinearity of every code of every converter, in LSB.
+
+    Raises:
+        InputError: ``low`` is not below ``high``.
+    """
     curve = transfer(adc, low, high, samples, converters, seed)
     if curve.step == 0:
         none = np.zeros((converters, 0))
@@ -118,8 +150,23 @@ def linearity(
 
 def plot_transfer(
     adc: ADC, low: float, high: float, samples: int = 0, converters: int = 1, seed: int = 0
-) -> Any:
-    """A Matplotlib figure: results over the range, and how far they are from the input."""
+) -> Figure:
+    """Draw results over the range, and how far they are from the input.
+
+    Args:
+        adc: The model.
+        low: Lower end of the full-scale range.
+        high: Upper end.
+        samples: Number of inputs of the ramp; 0 takes enough for every code.
+        converters: Number of converters to fabricate.
+        seed: Seed of their mismatch, as in :func:`transfer`.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        InputError: ``low`` is not below ``high``.
+    """
     curve = transfer(adc, low, high, samples, converters, seed)
     figure, (upper, lower) = _figure(adc, "transfer curve", (3, 2))
     upper.plot(curve.amps, curve.amps, color=GREY, lw=1, ls="--", label="input")
@@ -145,8 +192,23 @@ def plot_transfer(
 
 def plot_linearity(
     adc: ADC, low: float, high: float, samples: int = 0, converters: int = 1, seed: int = 0
-) -> Any:
-    """A Matplotlib figure of the differential and the integral nonlinearity of every code."""
+) -> Figure:
+    """Draw the differential and the integral nonlinearity of every code.
+
+    Args:
+        adc: The model.
+        low: Lower end of the full-scale range.
+        high: Upper end.
+        samples: Number of inputs of the ramp; 0 takes enough for every code.
+        converters: Number of converters to fabricate.
+        seed: Seed of their mismatch, as in :func:`transfer`.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        InputError: ``low`` is not below ``high``.
+    """
     found = linearity(adc, low, high, samples, converters, seed)
     figure, (upper, lower) = _figure(adc, "nonlinearity", (1, 1))
     for axes, values, name in ((upper, found.dnl, "DNL"), (lower, found.inl, "INL")):

@@ -1,16 +1,20 @@
 """Digital-to-analog converters: what voltage an input becomes.
 
-Voltages are in units of the full-scale read voltage.
+Inputs and voltages are in units of the full-scale read voltage.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator import registry
 from simulator.errors import ModelError
+from simulator.quantities import Volts
 from simulator.schema import parameter
+
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,11 @@ class DAC:
 
     @property
     def magnitude_bits(self) -> int:
-        """Bits of an input's magnitude, for input bit slicing; ModelError where undefined."""
+        """Bits of the magnitude of an input, for input bit slicing.
+
+        Raises:
+            ModelError: For a model whose levels have no binary digits.
+        """
         raise ModelError(
             f"xbar.dac.*.input_bitslicing is True, but the DAC model {type(self).__name__} with "
             f"bits = {self.bits} and signed = {self.signed} has no digits to slice; use "
@@ -39,18 +47,40 @@ class DAC:
         )
 
     def on_digit_grid(self, low: float, high: float) -> bool:
-        """True where every level is a whole number of the smallest digit, so that digits lose
-        nothing."""
+        """True where cutting an input into digits loses nothing: levels are whole numbers of steps.
+
+        Args:
+            low: Lowest input, in units of full scale.
+            high: Highest input.
+        """
         return False
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
-        """Lowest level, highest level and steps between them, where ``convert`` gives the nearest
-        of equidistant levels; None where it does anything else.
+        """The grid of voltages, for a model whose ``convert`` gives the nearest of equal steps.
+
+        Args:
+            low: Lowest input, in units of full scale.
+            high: Highest input.
+
+        Returns:
+            Lowest level, highest level and number of steps between them; None, without an override,
+            for a model that converts otherwise.
         """
         return None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
-        """Voltages on the converter's grid between ``low`` and ``high``; same shape."""
+    def convert(self, volts: Volts, low: float, high: float, kernels: Kernels) -> Volts:
+        """Voltages that the converter gives for inputs.
+
+        Args:
+            volts: Inputs of any shape, in units of full scale; not to be changed in place.
+            low: Lowest input of the range, in units of full scale.
+            high: Highest input of the range.
+            kernels: Numerical kernels of the core, such as ``kernels.quantize``; ``kernels.xp`` is
+                its array module.
+
+        Returns:
+            Voltages in the shape, dtype and unit of ``volts``.
+        """
         raise NotImplementedError
 
 
@@ -63,7 +93,7 @@ class IdealDAC(DAC):
         """Always True."""
         return True
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Kernels) -> Volts:
         """The voltages themselves."""
         return volts
 
@@ -74,7 +104,7 @@ class QuantizerDAC(DAC):
 
     @property
     def magnitude_bits(self) -> int:
-        """``bits`` for unsigned inputs; signed levels have no separate magnitude."""
+        """All bits of an unsigned input; signed levels have no magnitude apart from the sign."""
         return super().magnitude_bits if self.signed or not self.bits else self.bits
 
     def on_digit_grid(self, low: float, high: float) -> bool:
@@ -85,7 +115,7 @@ class QuantizerDAC(DAC):
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
         return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Kernels) -> Volts:
         """The nearest level between ``low`` and ``high``."""
         return kernels.quantize(volts, low, high, 2**self.bits - 1)
 
@@ -107,7 +137,7 @@ class SignMagnitudeDAC(DAC):
         return self.bits - 1 if self.bits else super().magnitude_bits
 
     def on_digit_grid(self, low: float, high: float) -> bool:
-        """True, but for a model that inherits and converts otherwise."""
+        """True, except for a model that inherits and converts otherwise."""
         return type(self).convert is _NEAREST_MAGNITUDE
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
@@ -115,7 +145,7 @@ class SignMagnitudeDAC(DAC):
         plain = type(self).convert is _NEAREST_MAGNITUDE
         return (-1.0, 1.0, 2 * (2 ** (self.bits - 1) - 1)) if plain else None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Kernels) -> Volts:
         """The nearest level between minus and plus full scale."""
         return kernels.quantize_magnitude(volts, 1.0, 2 ** (self.bits - 1) - 1)
 

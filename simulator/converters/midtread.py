@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.converters.adc import ADC
 from simulator.converters.dac import DAC
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Array, Uniforms, Volts
 from simulator.schema import parameter
+
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
 RESOLUTION = "step as a fraction of the range from minus to plus full scale; 0 = ideal"
 
 
 def _even_steps(resolution: float) -> int | None:
-    """Steps between the full scales, where both of them are levels."""
+    """Number of steps between the full scales; None where these are not levels themselves."""
     half = round(0.5 / resolution) if resolution > 0 else 0
     return 2 * half if half and abs(2 * half * resolution - 1) < 1e-12 else None
 
 
-def _nearest(values: Any, full: Any, resolution: float, xp: Any) -> Any:
+def _nearest(values: Array, full: Array, resolution: float, xp: ModuleType) -> Array:
     """The nearest multiple of the step, then clipped: the last step may be a shorter one."""
     step = 2 * resolution * full
     return xp.clip(xp.rint(values / step) * step, -full, full)
@@ -44,12 +49,12 @@ class MidTreadDAC(DAC):
         return self.resolution == 0
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
-        """Between full scales, where both of them are levels."""
+        """Between the full scales; None where these are not levels themselves."""
         steps = _even_steps(self.resolution)
         plain = type(self).convert is MidTreadDAC.convert
         return (-1.0, 1.0, steps) if steps is not None and plain else None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Kernels) -> Volts:
         """The nearest level between minus and plus full scale."""
         steps = _even_steps(self.resolution)
         if steps is not None:
@@ -74,11 +79,11 @@ class MidTreadADC(ADC):
 
     @property
     def codes(self) -> int:
-        """Levels and, where they are none of these, both full scales."""
+        """Number of levels, and of full scales that are not levels themselves."""
         return 2 * math.ceil(0.5 / self.resolution) + 1 if self.resolution else 1
 
     def bound(self, params: Any, adc_node: Any, dac_node: Any) -> ADC:
-        """Itself. Raises ModelError for a range that counts codes or is not symmetric."""
+        """The model itself. Raises ModelError for a range that counts codes or is asymmetric."""
         option, core = adc_node.adc_range_option.name, params.core
         if self.is_ideal:
             return self
@@ -97,13 +102,15 @@ class MidTreadADC(ADC):
                 )
         return self
 
-    def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
-        """From ``-high`` to ``high``, where both of them are levels."""
+    def levels(self, low: Amps, high: Amps) -> tuple[Amps, Amps, int] | None:
+        """From ``-high`` to ``high``; None where these are not levels themselves."""
         steps = _even_steps(self.resolution)
         plain = type(self).convert is MidTreadADC.convert
         return (-high, high, steps) if steps is not None and plain else None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(
+        self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
+    ) -> Amps:
         """The nearest level between ``-high`` and ``high``."""
         steps = _even_steps(self.resolution)
         if steps is not None:

@@ -8,33 +8,39 @@ conversion technique", ibid. 19 (1984) 828 (cyclic). The formulas are those of C
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from simulator.converters.adc import Draw
+from simulator.converters.adc import ComponentNormals
 from simulator.converters.circuit import (
     COMPARATOR,
     SMALLEST_CAPACITOR,
     CircuitADC,
     capacitor,
+    deviations_of,
     lines_of,
-    spread,
 )
+from simulator.quantities import Array, Codes
 from simulator.schema import parameter
+
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
 
 @dataclass(frozen=True)
 class Stages:
     """Amplifying stages, (..., groups, stages), or (stages,) where all converters are alike.
 
-    A stage multiplies its input by ``gain`` and adds or takes away ``step``; ``above`` and
-    ``below`` are thresholds of its comparators. ``last`` (..., groups) is that of the last bit.
+    A stage multiplies its input by ``gain`` and adds or subtracts ``step``; ``above`` and ``below``
+    are the thresholds of its two comparators. ``last`` (..., groups) is the threshold of the
+    comparator that decides the last bit.
     """
 
-    above: Any
-    below: Any
-    gain: Any
-    step: Any
-    last: Any
+    above: Array
+    below: Array
+    gain: Array
+    step: Array
+    last: Array
 
 
 @dataclass(frozen=True)
@@ -54,20 +60,20 @@ class PipelineADC(CircuitADC):
 
     @property
     def _stages(self) -> int:
-        """Stages that are there."""
+        """Number of stages that are built."""
         return self.bits - 1
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Stages:
+    def fabricate(self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels) -> Stages:
         """Thresholds and gains of every stage of each group."""
         xp, count = kernels.xp, self._stages
 
-        def parts(sigma: float, first: int, number: int) -> Any:
-            return spread(sigma, draw, range(first, first + number), self.group_size, xp)
+        def missed(sigma: float, first: int, number: int) -> Array:
+            return deviations_of(sigma, draw, range(first, first + number), self.group_size, xp)
 
-        offsets = parts(self.sigma_comparator, COMPARATOR, 2 * count + 1)
-        one = capacitor(1.0, parts(self.sigma_C1, 0, count), xp)
-        two = capacitor(1.0, parts(self.sigma_C2, count, count), xp)
-        parasitic = parts(self.sigma_Cpar, 2 * count, count)
+        offsets = missed(self.sigma_comparator, COMPARATOR, 2 * count + 1)
+        one = capacitor(1.0, missed(self.sigma_C1, 0, count), xp)
+        two = capacitor(1.0, missed(self.sigma_C2, count, count), xp)
+        parasitic = missed(self.sigma_Cpar, 2 * count, count)
         total = xp.maximum(one + two + parasitic, SMALLEST_CAPACITOR)
         settled = 1 + self._inverse_gain * total / one
         return Stages(
@@ -78,11 +84,11 @@ class PipelineADC(CircuitADC):
             last=offsets[..., -1],
         )
 
-    def _codes(self, values: Any, made: Stages, xp: Any) -> Any:
+    def _codes(self, values: Array, made: Stages, xp: ModuleType) -> Codes:
         lines = values.shape[5] if values.ndim > 5 else 1
 
-        def of(part: Any) -> Any:
-            return lines_of(part, lines, self.group_size, values.ndim, xp)
+        def of(value: Array) -> Array:
+            return lines_of(value, lines, self.group_size, values.ndim, xp)
 
         codes = xp.zeros(values.shape, dtype=xp.int32)
         left = values.astype(xp.float64)

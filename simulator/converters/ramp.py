@@ -6,22 +6,27 @@ The circuit and its formulas are those of CrossSim 3.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from simulator.converters.adc import Draw
+from simulator.converters.adc import ComponentNormals
 from simulator.converters.circuit import (
     COMPARATOR,
     CircuitADC,
     Decisions,
     capacitor,
     decisions,
+    deviations_of,
     digits_of,
-    spread,
 )
+from simulator.quantities import Array, Codes
 from simulator.schema import parameter
 
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
-def signed_levels(capacitors: Any, inverse_gain: float, xp: Any) -> Any:
+
+def signed_levels(capacitors: Array, inverse_gain: float, xp: ModuleType) -> Array:
     """Levels of a DAC that switches binary capacitors for either sign, (tables, 2**bits).
 
     ``capacitors`` (tables, bits + 1), the last across the amplifier; in units of the reference.
@@ -48,20 +53,24 @@ class RampADC(CircuitADC):
         True, type=bool, doc="the DAC switches to either reference; False: it counts from below"
     )
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Decisions:
+    def fabricate(
+        self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels
+    ) -> Decisions:
         """Levels of the DAC of each array, offsets of all comparators."""
         xp = kernels.xp
-        deviations = spread(self.sigma_capacitor, draw, range(self.bits + 1), shape[-1], xp)
-        offsets = spread(self.sigma_comparator, draw, range(COMPARATOR, COMPARATOR + 1), 1, xp)
+        deviations = deviations_of(self.sigma_capacitor, draw, range(self.bits + 1), shape[-1], xp)
+        offsets = deviations_of(
+            self.sigma_comparator, draw, range(COMPARATOR, COMPARATOR + 1), 1, xp
+        )
         return decisions(
             deviations, lambda rows: self._tables(rows, xp), self.bits, shape[-1],
             offsets[..., 0], 1, xp,
         )  # fmt: skip
 
-    def _codes(self, values: Any, made: Decisions, xp: Any) -> Any:
+    def _codes(self, values: Array, made: Decisions, xp: ModuleType) -> Codes:
         return made.find(values, xp)
 
-    def _levels(self, deviations: Any, xp: Any) -> Any:
+    def _levels(self, deviations: Array, xp: ModuleType) -> Array:
         """Levels of every count in units of the reference, (tables, 2**bits)."""
         bits = self.bits
         nominal = 2.0 ** xp.arange(bits + 1)
@@ -75,7 +84,7 @@ class RampADC(CircuitADC):
         levels = 2 * total / across - (1 - 0.5**bits)
         return levels / (1 + self._inverse_gain * (across + total) / across)
 
-    def _tables(self, deviations: Any, xp: Any) -> tuple[Any, Any]:
+    def _tables(self, deviations: Array, xp: ModuleType) -> tuple[Array, Codes]:
         """Thresholds halfway between levels in their order, and the counts in that order."""
         levels = self._levels(deviations, xp)
         order = xp.argsort(levels, axis=1, kind="stable")

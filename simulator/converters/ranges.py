@@ -1,6 +1,6 @@
 """Full-scale ranges of the ADCs: measured (calibrated), safe (max) or exact (granular).
 
-All in units of one device at Gmax with full-scale input.
+Currents are in units of one cell at Gmax driven at full scale.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConverterRange:
-    """What the range of a current depends on, besides the number of inputs of the array.
+    """What the full-scale range of an ADC follows from, besides the inputs of its array.
 
-    ``slice_bits`` is None for weights in one slice. ``bipolar`` tells whether a current can have
-    both signs although the inputs have one: pairs whose currents are subtracted in the array.
+    Args:
+        adc_bits: Resolution of the ADC.
+        dac_bits: Resolution of the DAC; 0 where inputs are not quantised.
+        signed_inputs: Whether inputs have both signs.
+        weight_bits: Bits of a weight in all its slices.
+        slice_bits: Bits of one slice; None for weights in one slice.
+        paired: Whether a weight is a differential pair of cells.
+        bipolar: Whether a current can have both signs although the inputs have one, as that of
+            pairs does whose currents are subtracted in the array.
     """
 
     adc_bits: int
@@ -27,7 +34,7 @@ class ConverterRange:
 
     @property
     def input_headroom(self) -> float:
-        """How much a quantised input's integer range exceeds its largest value."""
+        """How many times the range of integers of a quantised input exceeds its largest value."""
         if self.dac_bits == 0:
             return 1.0
         if self.signed_inputs:
@@ -36,7 +43,14 @@ class ConverterRange:
         return 2**self.dac_bits / (2**self.dac_bits - 1)
 
     def maximum(self, inputs: int) -> tuple[float, float]:
-        """The range no current of ``inputs`` full cells can leave (option MAX)."""
+        """The range that no current can leave (option MAX).
+
+        Args:
+            inputs: Number of inputs of the array.
+
+        Returns:
+            Lower and upper end.
+        """
         if self.slice_bits is None:
             return (-float(inputs) if self.signed_inputs or self.bipolar else 0.0), float(inputs)
         if self.paired:
@@ -50,7 +64,11 @@ class ConverterRange:
         return 0.0, top * (codes - 1) / codes
 
     def granular(self) -> tuple[float, float]:
-        """The range in which one code is the smallest step of the current (option GRANULAR)."""
+        """The range in which one code is the smallest step of the current (option GRANULAR).
+
+        Returns:
+            Lower and upper end.
+        """
         both = self.signed_inputs or self.bipolar
         if self.slice_bits is None:
             step = 2.0**-self.weight_bits * self.input_headroom

@@ -7,21 +7,26 @@ techniques", IEEE J. Solid-State Circuits 10 (1975) 371; the formulas are those 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from simulator.converters.adc import Draw
+from simulator.converters.adc import ComponentNormals
 from simulator.converters.circuit import (
     COMPARATOR,
     CircuitADC,
     Decisions,
     capacitor,
     decisions,
+    deviations_of,
     digits_of,
-    spread,
 )
 from simulator.converters.ramp import signed_levels
 from simulator.errors import ModelError
+from simulator.quantities import Array, Codes
 from simulator.schema import parameter
+
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
 
 @dataclass(frozen=True)
@@ -41,31 +46,35 @@ class SarADC(CircuitADC):
         if self.bits == 1 and self.split_cdac:
             raise ModelError("SarADC: bits = 1 leaves nothing to split; set split_cdac = False")
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Decisions:
+    def fabricate(
+        self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels
+    ) -> Decisions:
         """Thresholds and comparator offset of each group."""
         xp, size = kernels.xp, self.group_size
-        deviations = spread(self.sigma_capacitor, draw, range(self.bits + 1), size, xp)
-        offsets = spread(self.sigma_comparator, draw, range(COMPARATOR, COMPARATOR + 1), size, xp)
+        deviations = deviations_of(self.sigma_capacitor, draw, range(self.bits + 1), size, xp)
+        offsets = deviations_of(
+            self.sigma_comparator, draw, range(COMPARATOR, COMPARATOR + 1), size, xp
+        )
         return decisions(
             deviations, lambda rows: self._tables(rows, xp), self.bits, size,
             offsets[..., 0], size, xp,
         )  # fmt: skip
 
-    def _codes(self, values: Any, made: Decisions, xp: Any) -> Any:
+    def _codes(self, values: Array, made: Decisions, xp: ModuleType) -> Codes:
         return made.find(values, xp)
 
-    def _levels(self, deviations: Any, xp: Any) -> Any:
-        """What the input is compared with to reach each code, (tables, 2**bits)."""
+    def _levels(self, deviations: Array, xp: ModuleType) -> Array:
+        """The level that an input has to exceed to reach each code, (tables, 2**bits)."""
         levels = self._split_levels if self.split_cdac else self._whole_levels
         return levels(deviations, xp) - 0.5**self.bits
 
-    def _whole_levels(self, deviations: Any, xp: Any) -> Any:
+    def _whole_levels(self, deviations: Array, xp: ModuleType) -> Array:
         nominal = 2.0 ** xp.arange(self.bits + 1)
         nominal[self.bits] /= 2
         capacitors = capacitor(nominal, deviations * xp.sqrt(nominal), xp)
         return signed_levels(capacitors, self._inverse_gain, xp)
 
-    def _split_levels(self, deviations: Any, xp: Any) -> Any:
+    def _split_levels(self, deviations: Array, xp: ModuleType) -> Array:
         bits, half = self.bits, self.bits // 2
         place = xp.arange(bits + 1)
         nominal = 2.0 ** xp.where(place < half, place, place - half)
@@ -84,7 +93,7 @@ class SarADC(CircuitADC):
         levels = total * xp.where(steps < 0, -1.0, 1.0) + 0.5**bits
         return levels / (1 + self._inverse_gain)
 
-    def _tables(self, deviations: Any, xp: Any) -> tuple[Any, Any]:
+    def _tables(self, deviations: Array, xp: ModuleType) -> tuple[Array, Codes]:
         """Thresholds as the search meets them: a code that an earlier bit rules out has no width.
 
         The code of an input is at least c where it passes the comparison that sets the last bit

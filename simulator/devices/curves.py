@@ -16,6 +16,8 @@ from simulator.devices.tables import MICRO
 from simulator.errors import InputError, ModelError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from simulator.devices.measurements import Fit
 
 # Okabe and Ito's palette, told apart with any kind of colour vision.
@@ -40,11 +42,21 @@ EFFECTS: tuple[Literal["programming", "read"], ...] = ("programming", "read")
 AMP_UNITS = ((1e-3, "mA"), (1e-6, "uA"), (1e-9, "nA"))
 
 
-def plot_spread(device: Device, cell: Cell) -> Any:
-    """A matplotlib figure of how far cells miss their target, for each effect the model describes.
+def plot_spread(device: Device, cell: Cell) -> Figure:
+    """Draw how far cells miss their target, for each effect that a model describes.
 
-    Bands hold 68 % and 95 % of the cells after the limits of ``cell``; drift is shown where it
-    contains programming, at ``cell.time``. Raises ModelError for a model without a spread.
+    Bands hold 68 % and 95 % of the cells, after the limits of the cell. Drift is shown where it
+    contains programming, at ``cell.time``.
+
+    Args:
+        device: The model.
+        cell: What the cells have in common.
+
+    Returns:
+        A matplotlib figure; conductances in microsiemens.
+
+    Raises:
+        ModelError: For a model that describes no spread, or does not describe such cells.
     """
     device.check_cell(cell)
     effects: list[str] = [e for e in EFFECTS if device.models(e)]
@@ -77,11 +89,20 @@ def plot_spread(device: Device, cell: Cell) -> Any:
     return figure
 
 
-def plot_drift(device: Device, cell: Cell, times: Sequence[float]) -> Any:
-    """A matplotlib figure of conductances over ``times``, in the time unit of the model.
+def plot_drift(device: Device, cell: Cell, times: Sequence[float]) -> Figure:
+    """Draw conductances over time: five levels, their means, and bands of 68 % of the cells.
 
-    Five levels with their means and the bands that hold 68 % of the cells, each cell with one draw
-    for life. Raises ModelError for a model without drift and for times that it does not describe.
+    Args:
+        device: The model.
+        cell: What the cells have in common; ``times`` take the place of ``cell.time``.
+        times: Two or more, since programming, in the time unit of the model.
+
+    Returns:
+        A matplotlib figure; conductances in microsiemens.
+
+    Raises:
+        ModelError: For a model without drift, and for times that it does not describe.
+        InputError: For fewer than two times.
     """
     if not device.models("drift"):
         raise ModelError(f"{type(device).__name__} describes no drift")
@@ -120,11 +141,21 @@ def plot_drift(device: Device, cell: Cell, times: Sequence[float]) -> Any:
     return figure
 
 
-def plot_current(device: Device, cell: Cell) -> Any:
-    """A matplotlib figure of current and of conductance over the voltage, up to the read voltage.
+def plot_current(device: Device, cell: Cell) -> Figure:
+    """Draw current and differential conductance over the voltage, up to the read voltage.
 
-    Five levels; dashed: Ohm's law. Bands hold 68 % of the cells after programming where the model
-    describes that. Raises ModelError for a model without a current.
+    Five levels, with Ohm's law dashed. Bands hold 68 % of the cells after programming, where the
+    model describes that.
+
+    Args:
+        device: The model.
+        cell: What the cells have in common; voltages go from ``-Vread`` to ``Vread``.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ModelError: For a model without a current, or that does not describe such cells.
     """
     if not device.models("current"):
         raise ModelError(f"{type(device).__name__} describes no current")
@@ -164,8 +195,15 @@ def plot_current(device: Device, cell: Cell) -> Any:
     return figure
 
 
-def plot_fit(fit: Fit) -> Any:
-    """A matplotlib figure of a :class:`~simulator.devices.Fit`: samples, errors and lines."""
+def plot_fit(fit: Fit) -> Figure:
+    """Draw a fit: samples with their standard errors, and the fitted lines.
+
+    Args:
+        fit: What :func:`~simulator.devices.from_measurements` returns.
+
+    Returns:
+        A matplotlib figure; conductances in microsiemens.
+    """
     aged = [group for group in fit.groups if group.mean is not None]
     with _style() as new_figure:
         columns = 3 if aged else 1
@@ -220,7 +258,7 @@ def _lines(axis: Any, groups: Sequence[Any], values: str) -> None:
 
 
 def _cells(device: Device, effect: str, levels: np.ndarray, cell: Cell) -> np.ndarray:
-    """Cells of each level, (levels, cells): one at each quantile of what is drawn, in siemens."""
+    """Cells of each level in siemens, (levels, cells): one at each quantile of what is drawn."""
     shares = (np.arange(CELLS) + 0.5) / CELLS
     normals = np.array([NormalDist().inv_cdf(share) for share in shares])
     started = np.repeat(levels[:, None], CELLS if effect != "start" else 1, axis=1)
@@ -260,7 +298,7 @@ def _times(factor: float) -> Any:
 
 @contextmanager
 def _style() -> Iterator[Any]:
-    """Our look while a figure is made; gives what makes figures."""
+    """A context with the style of all figures; gives the function that makes one."""
     from matplotlib import pyplot
 
     def figure(**options: Any) -> Any:

@@ -8,10 +8,11 @@ The spread is the same for programming and for reading. ``magnitude`` is in unit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from simulator.devices.base import SQRT_TWELVE, Cell, Device
 from simulator.kernels.programming import Spread
+from simulator.quantities import Siemens
 from simulator.schema import parameter
 
 
@@ -26,35 +27,35 @@ class _GenericDevice(Device):
         """True at magnitude zero."""
         return self.magnitude == 0
 
-    def scale(self, siemens: Any, cell: Cell) -> Any:
-        """Spread in siemens at magnitude 1."""
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """What ``magnitude`` is multiplied by, in siemens, in the shape of ``siemens``."""
         raise NotImplementedError
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         per_width = 1.0 if self.distribution == "normal" else 1.0 / SQRT_TWELVE
         return self.magnitude * per_width * self.scale(siemens, cell)
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self.programming_sigma(siemens, cell)
 
 
 class _Independent:
-    def scale(self, siemens: Any, cell: Cell) -> Any:
-        """The same for every state: Gmax."""
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Gmax, for every conductance."""
         return cell.Gmax + 0.0 * siemens
 
 
 class _Proportional:
-    def scale(self, siemens: Any, cell: Cell) -> Any:
-        """Proportional to the conductance."""
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """The conductance."""
         return siemens
 
 
 class _InverseProportional:
-    def scale(self, siemens: Any, cell: Cell) -> Any:
-        """Inversely proportional to the conductance; none for a cell that does not conduct."""
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Gmax squared over the conductance; zero for a cell that does not conduct."""
         conducting = siemens > 0
         return conducting * cell.Gmax**2 / (conducting * siemens + (1 - conducting) * cell.Gmax)
 
@@ -103,9 +104,14 @@ _SPREADS: dict[type, Spread] = {
 
 
 def spread_of(model: Device) -> tuple[Spread, float] | None:
-    """What the programming error of a model is proportional to, and its magnitude.
+    """The programming error of a model in the two numbers that a compiled kernel takes.
 
-    None for a model with a law of its own, as one derived from these may have.
+    Args:
+        model: Any device model.
+
+    Returns:
+        What the standard deviation is proportional to, and the magnitude; None for a model with
+        another law, as one derived from these may have.
     """
     if model.is_ideal:
         return Spread.NONE, 0.0

@@ -26,7 +26,10 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Sample:
-    """The cells of one target at one time; siemens and seconds, ``_se`` for standard errors."""
+    """The cells of one target at one time: how many, and their mean and standard deviation.
+
+    Conductances are in siemens, times in seconds since programming.
+    """
 
     time: float
     count: int
@@ -45,8 +48,12 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A weighted straight line over decades of time since ``reference`` seconds, in siemens."""
+class LogTimeLine:
+    """A straight line over the logarithm of time, fitted by weighted least squares, in siemens.
+
+    ``start`` is its value at ``reference`` seconds, ``per_decade`` its rise over a factor of 10 in
+    time; ``_se`` are standard errors, ``chi2`` and ``dof`` say how well it fits.
+    """
 
     reference: float
     start: float
@@ -57,7 +64,7 @@ class Line:
     dof: int
 
     def at(self, time: float) -> float:
-        """Value of the line at a time in seconds."""
+        """Value of the line in siemens, ``time`` seconds after programming."""
         return self.start + self.per_decade * math.log10(time / self.reference)
 
 
@@ -65,15 +72,16 @@ class Line:
 class Group:
     """The fit of one target: programming at the first time, and retention after it.
 
-    ``mean`` and ``sigma`` are lines over log time, None with fewer than two times above 0.
+    ``mean`` and ``sigma`` are lines over log time; None with fewer than two times above 0.
+    ``normality_chi2`` and ``normality_dof`` test whether cells are normally distributed.
     """
 
     target: float
     samples: tuple[Sample, ...]
     normality_chi2: float
     normality_dof: int
-    mean: Line | None = None
-    sigma: Line | None = None
+    mean: LogTimeLine | None = None
+    sigma: LogTimeLine | None = None
 
     @property
     def error(self) -> float:
@@ -82,7 +90,7 @@ class Group:
 
     @property
     def spread(self) -> float:
-        """Standard deviation of programming; its standard error is ``samples[0].sigma_se``."""
+        """Standard deviation of programming in siemens; its error is ``samples[0].sigma_se``."""
         return self.samples[0].sigma
 
     def shift(self, time: float) -> float:
@@ -104,11 +112,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Fit:
-    """What was measured, what was fitted, and how well; ``print`` it for a table.
+    """What was measured, what was fitted, and how well it fits; ``print`` it for a table.
 
-    The chi-square per degree of freedom is near 1 where a law holds: ``normality`` that cells of a
-    target are normally distributed at the first time, ``retention`` that mean and spread follow
-    straight lines over log time. It is None where there is too little to test. Samples count as
+    A chi-square per degree of freedom is near 1 where a law holds, and None where there is too
+    little to test: ``normality`` tests that cells of a target are normally distributed at the first
+    time, ``retention`` that mean and spread follow straight lines over log time. Samples count as
     independent; where the same cells were measured at every time, errors of the retention are upper
     bounds and its chi-square is below 1.
     """
@@ -142,22 +150,34 @@ class Fit:
         return "\n".join(lines)
 
     def figure(self) -> Any:
-        """A matplotlib figure of the samples with their standard errors and of the fit."""
+        """A matplotlib figure of the samples, with their standard errors, and of the fit."""
         from simulator.devices.curves import plot_fit
 
         return plot_fit(self)
 
 
 def from_measurements(source: Any) -> tuple[TableDevice, Fit]:
-    """Fit a :class:`TableDevice` to measured cells; returns it and a :class:`Fit`.
+    """Fit a :class:`TableDevice` to measured cells.
 
-    ``source`` is the path of a CSV file, a DataFrame or a mapping of columns: ``target_S`` and
-    ``measured_S`` in siemens, ``time_s`` in seconds since programming, one row per cell and time.
-    For each target: mean error and standard deviation at its first time are those of programming;
-    where it was measured at two or more times above 0, mean and standard deviation are fitted by
-    straight lines over log time, weighted by their standard errors. What the spread grows beyond
-    that of programming is an independent addition. Raises FileFormatError or InputError for missing
-    columns, values that are no numbers or look like microsiemens, and fewer than 10 cells.
+    For each target, mean error and standard deviation at its first time are those of programming.
+    Where it was measured at two or more times above 0, mean and standard deviation are fitted by
+    straight lines over log time, weighted by their standard errors; what the spread grows beyond
+    that of programming counts as an independent addition.
+
+    Args:
+        source: Path of a CSV file, a DataFrame, or a mapping of columns, with one row per cell and
+            time: ``target_S`` and ``measured_S`` in siemens, ``time_s`` in seconds since
+            programming. Other columns are ignored.
+
+    Returns:
+        The device, and a :class:`Fit` that says how well it fits.
+
+    Raises:
+        FileFormatError: A file that is not CSV, or lacks one of these columns.
+        InputError: Columns that are missing or of different lengths, values that are no numbers,
+            not finite, negative, or look like microsiemens, and fewer than 10 cells of a target at
+            a time.
+        FileNotFoundError: There is no such file.
     """
     target, measured, time = _columns(source)
     groups = []
@@ -240,7 +260,7 @@ def _read_plainly(path: str | os.PathLike[str]) -> dict[str, list[float]]:
 
 
 def _merged(values: np.ndarray) -> np.ndarray:
-    """Values that agree in their first digits, made equal."""
+    """Values, with those made equal that agree in their first digits."""
     distinct, place = np.unique(values, return_inverse=True)
     return np.array([float(f"{value:.{DIGITS}g}") for value in distinct])[place.ravel()]
 
@@ -264,8 +284,8 @@ def _group(target: float, measured: np.ndarray, time: np.ndarray) -> Group:
     return Group(target, tuple(samples), chi2, dof, means, sigmas)
 
 
-def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Line:
-    """Weighted least squares; cells that are all alike have no error and count alike."""
+def _line(samples: list[Sample], values: list[float], errors: list[float]) -> LogTimeLine:
+    """Weighted least squares; where some cells are all alike, every time counts the same."""
     reference = samples[0].time
     decades = np.log10([s.time / reference for s in samples])
     known = min(errors) > 0
@@ -277,7 +297,7 @@ def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Li
     start = mean - slope * centre
     misses = np.asarray(values) - start - slope * decades
     start_se = math.sqrt(1 / weights.sum() + centre**2 / width) if known else 0.0
-    return Line(
+    return LogTimeLine(
         reference=reference,
         start=float(start),
         start_se=start_se,
@@ -313,7 +333,7 @@ def _device(groups: list[Group]) -> TableDevice:
 
 
 def _after_start(group: Group, law: Any, time: float) -> float:
-    """Retention of a group counts from its own first time."""
+    """What ``law`` gives at a time; nothing before the first time of the group."""
     return law(time) if time > group.samples[0].time else 0.0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from simulator.devices.base import Cell, Device
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Array, Conductances, Siemens, Volts
 
 CUBIC_SHARE = 0.25
 CUBIC_LIMIT = 2.0
@@ -17,16 +17,32 @@ CUBIC_LIMIT = 2.0
 
 @dataclass(frozen=True)
 class CellLaw:
-    """Current and differential conductance of a model, without units.
+    """The current of a device model as circuits take it: in relative units, slope included.
 
-    Conductances are in units of Gmax, voltages of the read voltage, currents of their product.
+    Conductances are in units of Gmax, voltages in units of the read voltage, and currents in units
+    of their product.
+
+    Args:
+        model: A device model that describes a current.
+        cell: What the cells have in common: the units.
     """
 
     model: Device
     cell: Cell
 
-    def __call__(self, conductances: Any, volts: Any) -> tuple[Any, Any]:
-        """Both, in the shape that the arguments broadcast to."""
+    def __call__(self, conductances: Conductances, volts: Volts) -> tuple[Amps, Conductances]:
+        """Currents and differential conductances of cells.
+
+        Args:
+            conductances: Of each cell, in units of Gmax.
+            volts: Across each cell, in units of the read voltage; broadcasts against them.
+
+        Returns:
+            Currents and differential conductances, in the shape to which the arguments broadcast.
+
+        Raises:
+            ModelError: Where the model gives another shape or values that are not finite.
+        """
         cell = self.cell
         siemens, across = conductances * cell.Gmax, volts * cell.Vread
         shape = np.broadcast_shapes(conductances.shape, np.shape(volts))
@@ -36,7 +52,7 @@ class CellLaw:
         )
         return amps / (cell.Gmax * cell.Vread), slope / cell.Gmax
 
-    def _checked(self, values: Any, shape: tuple[int, ...], what: str) -> Any:
+    def _checked(self, values: Array, shape: tuple[int, ...], what: str) -> Array:
         name = f"{type(self.model).__name__}.{what}"
         if values.shape != shape:
             raise ModelError(f"{name} returned shape {values.shape}; needed is {shape}")
@@ -58,10 +74,10 @@ class CubicDevice(Device):
                 f"{CUBIC_LIMIT:g} V"
             )
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Current in amps."""
         return siemens * volts * (1.0 - CUBIC_SHARE * volts * volts)
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """Differential conductance in siemens; negative beyond 1.15 V."""
         return siemens * (1.0 - 3.0 * CUBIC_SHARE * volts * volts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 # Universal functions leave the work to the library of the array they are given (NEP 13).
 from numpy import log10
@@ -12,6 +12,7 @@ from numpy import log10
 from simulator.devices.base import Cell, Device
 from simulator.devices.tables import MICRO, polynomial, require_conductances
 from simulator.errors import ModelError, warn_user
+from simulator.quantities import Amps, Array, Siemens, Volts
 from simulator.schema import check_fields, parameter
 
 MILO_LOW, MILO_HIGH = 49.99e-6, 225.01e-6
@@ -51,9 +52,9 @@ class RRAMMilo(Device):
     networks", IRPS 2021. Programming (Fig. 4, IGVVA-100): sigma = max(4.782321 - 0.009107 G, 0),
     both in uS, 50 to 225 uS; in normalised conductance sigma / (Gmax - Gmin) times the normalised
     range, which is the same in siemens. Current (fit to Fig. 1: 62.5, 76.2, 93.9 and 110 uS, and
-    ohmic at 225 uS; below 62.5 uS it goes on, and bends much more): I = G V + a(G) V^2 + b(G) V^3
-    with a and b polynomials of log10 G, up to 0.5 V; ohmic below 1 nS. The square is meant as it
-    stands: a cell conducts differently in its two directions.
+    ohmic at 225 uS; below 62.5 uS it is extrapolated, and bends much more):
+    I = G V + a(G) V^2 + b(G) V^3 with a and b polynomials of log10 G, up to 0.5 V; ohmic below
+    1 nS. The square keeps its sign: a cell conducts differently in its two directions.
     """
 
     def check_cell(self, cell: Cell) -> None:
@@ -65,22 +66,22 @@ class RRAMMilo(Device):
                 f"{MILO_VOLTS:g} V"
             )
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(MILO_SIGMA, siemens / MICRO).clip(0.0, None) * MICRO
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Current in amps."""
         square, cube = self._bends(siemens)
         return volts * (siemens + volts * (square + volts * cube))
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """Differential conductance in siemens."""
         square, cube = self._bends(siemens)
         return siemens + volts * (2.0 * square + volts * (3.0 * cube))
 
-    def _bends(self, siemens: Any) -> tuple[Any, Any]:
-        """Coefficients of the square and of the cube of the voltage."""
+    def _bends(self, siemens: Siemens) -> tuple[Array, Array]:
+        """Coefficients of V^2 and of V^3, in A/V^2 and A/V^3."""
         bent = siemens >= MILO_OHMIC
         decades = log10(siemens.clip(MILO_OHMIC, None))
         return bent * polynomial(MILO_SQUARE, decades), bent * polynomial(MILO_CUBE, decades)
@@ -100,7 +101,7 @@ class RRAMWan(Device):
         """Raise ModelError above 39.26 uS."""
         require_conductances(self, cell, 0.0, WAN_HIGH)
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(WAN_SIGMA, siemens / MICRO).clip(0.0, None) * MICRO
 
@@ -110,9 +111,9 @@ class RRAMWan2022(Device):
     """Hafnium oxide of the NeuRRAM chip: the whole spread, from one second to two days.
 
     W. Wan et al., Nature 608, 504 (2022), Extended Data Fig. 3, at 1 s, 1 day and 2 days after
-    programming: polynomials of G / 40 uS, which stay with that conductance for cells that use less
-    of it. Between those times the standard deviation is linear in the logarithm of time; other
-    times are errors, time 0 among them. The spread contains that of programming.
+    programming: polynomials of G / 40 uS, also where Gmax is lower than 40 uS. Between those times
+    the standard deviation is linear in the logarithm of time; other times, time 0 among them, are
+    errors. The spread contains that of programming.
     """
 
     drift_includes_programming: ClassVar[bool] = True
@@ -127,7 +128,7 @@ class RRAMWan2022(Device):
                 f"{last:g} s (2 days)"
             )
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens about the target."""
         self.check_cell(cell)
         (start, before), (end, after) = next(
@@ -171,21 +172,21 @@ class RRAMCMO(Device):
                 f"({CMO_LAST:.4g} s) and is continued beyond"
             )
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(CMO_SIGMA[self.acceptance_range], siemens / MICRO) * MICRO
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The conductance at the start plus the mean shift."""
         return siemens + CMO_SHIFT * _log_seconds(cell) * MICRO
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation of what was added since programming; none at time 0."""
         if cell.time <= 0:
             return 0.0 * siemens
         return polynomial(CMO_AGED, _log_seconds(cell)) * MICRO + 0.0 * siemens
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens; none at time 0 (one warning)."""
         if cell.time <= 0:
             warn_user(

@@ -16,6 +16,7 @@ import numpy as np
 
 from simulator.devices.base import Cell, Device
 from simulator.errors import FileFormatError, ModelError, ParameterError, nearest, warn_user
+from simulator.quantities import Amps, Array, Siemens, Volts
 from simulator.schema import Spec
 
 MICRO = 1e-6
@@ -25,16 +26,33 @@ RANGE_TOLERANCE = 1e-6
 KNOT_TOLERANCE = 1e-9
 
 
-def polynomial(coefficients: Sequence[float], x: Any) -> Any:
-    """Value at ``x`` of the polynomial with the given coefficients, lowest power first."""
+def polynomial(coefficients: Sequence[float], x: Array) -> Array:
+    """Value of a polynomial.
+
+    Args:
+        coefficients: Of each power, the lowest first.
+        x: Where to evaluate it, an array of any shape.
+
+    Returns:
+        Values in the shape of ``x``.
+    """
     total = coefficients[-1] + 0.0 * x
     for coefficient in reversed(coefficients[:-1]):
         total = total * x + coefficient
     return total
 
 
-def interpolate(knots: Sequence[float], values: Sequence[float], x: Any) -> Any:
-    """Straight lines through ``values`` at the rising ``knots``; beyond them the end values."""
+def interpolate(knots: Sequence[float], values: Sequence[float], x: Array) -> Array:
+    """Values on the straight lines between points; beyond the ends, the end values.
+
+    Args:
+        knots: Positions of the points, rising.
+        values: Values at the points.
+        x: Where to evaluate the lines, an array of any shape.
+
+    Returns:
+        Values in the shape of ``x``.
+    """
     total = values[0] + 0.0 * x
     for k in range(len(knots) - 1):
         low, high = knots[k], knots[k + 1]
@@ -43,7 +61,17 @@ def interpolate(knots: Sequence[float], values: Sequence[float], x: Any) -> Any:
 
 
 def require_conductances(model: Device, cell: Cell, low: float, high: float) -> None:
-    """Raise ModelError unless Gmin and Gmax of ``cell`` lie within ``low`` to ``high``."""
+    """Refuse cells whose range of conductances a model does not describe.
+
+    Args:
+        model: The model, for the message.
+        cell: What the cells have in common.
+        low: Lowest conductance that the model describes, in siemens.
+        high: Highest one, in siemens.
+
+    Raises:
+        ModelError: Where Gmin is below ``low`` or Gmax above ``high``; it says what to set.
+    """
     name = type(model).__name__
     if cell.Gmax > high * (1 + RANGE_TOLERANCE):
         raise ModelError(
@@ -60,7 +88,10 @@ def require_conductances(model: Device, cell: Cell, low: float, high: float) -> 
 
 @dataclass(frozen=True)
 class TableSpec(Spec):
-    """Numbers in a list (``dimensions`` 1) or in a list of rows of one length (2)."""
+    """What a table may hold: numbers in a list, or in a list of rows of equal length.
+
+    ``dimensions`` is 1 for a list and 2 for a list of rows; ``low`` bounds every number.
+    """
 
     dimensions: int = 1
 
@@ -108,7 +139,7 @@ def _table(dimensions: int, unit: str, doc: str, low: float | None = None) -> An
 
 
 class _Described:
-    """``models`` of a table device: what the tables of an instance hold; of the class, all."""
+    """``models`` of a table device: an instance models what it has tables for, the class all."""
 
     def __get__(self, device: TableDevice | None, cls: type[Device]) -> Any:
         return (lambda effect: True) if device is None else device._holds
@@ -118,13 +149,16 @@ class _Described:
 class TableDevice(Device):
     """A device as it was measured: tables over conductance, time and voltage.
 
-    Between the values of a table: straight lines over conductance and over voltage. Over time,
-    shifts are linear in log time and so are the variances of ``aged_spread``; before the first time
-    they grow linearly from none at time 0. Beyond a table its end values hold (one warning), but
-    currents continue: in proportion to the conductance, and along the last line over voltage.
-    Currents over voltages that begin at 0 are odd: I(-V) = -I(V). An effect without a table is not
-    described. ``save`` and :meth:`load` keep a device as YAML;
-    :func:`~simulator.devices.from_measurements` fits one to data.
+    An effect without a table is not described. Between the values of a table, results lie on
+    straight lines over conductance and over voltage. Over time, shifts are linear in log time, and
+    so are the variances of ``aged_spread``; before the first time both grow linearly from zero at
+    time 0. Beyond a table its end values hold (one warning), except for currents, which continue in
+    proportion to the conductance and along the last line over voltage. Currents over voltages that
+    begin at 0 are odd: I(-V) = -I(V).
+
+    :meth:`save` and :meth:`load` keep a device as YAML;
+    :func:`~simulator.devices.from_measurements` fits one to data. Raises ParameterError for tables
+    whose values do not rise or whose shapes do not fit together.
     """
 
     levels: Any = _table(1, "S", "rising conductances that all tables refer to", low=0)
@@ -222,34 +256,34 @@ class TableDevice(Device):
                 f"{self.volts[-1]:g} V and continued along the last line"
             )
 
-    def programming_mean(self, siemens: Any, cell: Cell) -> Any:
+    def programming_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The target plus the mean error."""
         if not self.error:
             return siemens
         return siemens + interpolate(self.levels, self.error, siemens)
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self._spread(self.spread, siemens)
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self._spread(self.read_spread, siemens)
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The conductance at the start plus the mean shift."""
         if not self.shift or cell.time <= 0:
             return siemens
         row = self._at_time(self.shift, cell.time, power=1)
         return siemens + interpolate(self.levels, row, siemens)
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation of what was added since programming."""
         if not self.aged_spread or cell.time <= 0:
             return 0.0 * siemens
         return self._spread(self._at_time(self.aged_spread, cell.time, power=2), siemens)
 
-    def _spread(self, values: Sequence[float], siemens: Any) -> Any:
+    def _spread(self, values: Sequence[float], siemens: Siemens) -> Siemens:
         if not values:
             return 0.0 * siemens
         return interpolate(self.levels, values, siemens).clip(0.0, None)
@@ -272,7 +306,7 @@ class TableDevice(Device):
         start, end = self.times[after - 1], self.times[after]
         return after - 1, after, math.log(time / start) / math.log(end / start)
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Current in amps."""
         rows, knots = self._rows(siemens), self._voltages
         volts = volts + 0.0 * siemens
@@ -285,7 +319,7 @@ class TableDevice(Device):
         # What two halves of a table leave of each other at 0 V is rounding, and no current.
         return total * (volts != 0)
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """Slope of the lines; where two of them meet, the mean of both."""
         knots, rises = self._voltages, self._rises(self._rows(siemens))
         near = KNOT_TOLERANCE * (knots[-1] - knots[0])
@@ -297,7 +331,7 @@ class TableDevice(Device):
             total = total + (rises[k] - rises[k - 1]) * beyond
         return total
 
-    def _rows(self, siemens: Any) -> list[Any]:
+    def _rows(self, siemens: Siemens) -> list[Any]:
         """Currents at the voltages of the table for cells between its levels, and beyond."""
         low, high = self.levels[0], self.levels[-1]
         share = siemens.clip(high, None) / high if high > 0 else 1.0
@@ -322,7 +356,11 @@ class TableDevice(Device):
         return mirrored + self.amps
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the device to a YAML file; :meth:`load` reads it back exactly."""
+        """Write the device to a YAML file; :meth:`load` reads it back exactly.
+
+        Args:
+            path: Path of the file, which is overwritten.
+        """
         import yaml
 
         named = {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
@@ -332,9 +370,18 @@ class TableDevice(Device):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TableDevice:
-        """Return the device in a YAML file.
+        """Read a device from a YAML file, written by :meth:`save` or by hand.
 
-        Raises FileFormatError naming the file where it is no such device.
+        Args:
+            path: Path of the file.
+
+        Returns:
+            The device.
+
+        Raises:
+            FileFormatError: The file is not YAML, holds no device of this class, or a table in it
+                is unknown or wrong; the message names the file.
+            FileNotFoundError: There is no such file.
         """
         import yaml
 

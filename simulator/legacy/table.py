@@ -65,6 +65,7 @@ REAL = (
     "simulator.backend",
     "simulator.core",
     "simulator.circuits",
+    "simulator.devices.measurements",
     "simulator.parameters.xbar_parameters",
 )
 # Names that live elsewhere than the rest of their module: where, and under which name.
@@ -90,6 +91,8 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
         ("simulator.circuits", name): ("simulator.converters", name)
         for name in ("ADC", "DAC", "IdealADC", "IdealDAC")
     },
+    ("simulator.circuits", "CellLaw"): ("simulator.circuits", "CurrentLaw"),
+    ("simulator.devices.measurements", "Line"): ("simulator.devices.measurements", "LogTimeLine"),
     **{
         ("simulator.parameters.xbar_parameters", name): ("simulator.legacy.parameters", name)
         for name in (
