@@ -1,5 +1,8 @@
 """From numbers to conductances and back, in steps that each own their inverse.
 
+W is the user's matrix and x an input; w in [-1, 1] is an entry of the matrix as a fraction of the
+largest that a cell can hold, u an input as a fraction of the full-scale read voltage.
+
 ======================  ===========================================  =====================
 ``scaling``             matrix and input ranges                      W <-> w, x <-> u
 ``digits``              how many digits a weight or an input has     w <-> digits

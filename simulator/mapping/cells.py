@@ -1,20 +1,22 @@
 """Sides: how one signed value becomes the conductances of one or two cells.
 
-``encode`` puts the cells on a new axis behind the slices; ``merge`` holds the weight of each cell
-in the value that is read: ``value = sum_d merge[d] * cell[d]``.
+``encode`` puts the cells on a new axis behind the slices, that of the sides; ``merge`` holds the
+weight of each side in the value that is read: ``value = sum_d merge[d] * cell[d]``. Values and
+cells are fractions of the range of conductances: a cell of 0 is at Gmin, a cell of 1 at Gmax.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from simulator.kernels.programming import Sides
+from simulator.quantities import Array
 
 
 class CellStyle(Protocol):
-    """One way to hold a value of a slice in cells, each in [0, 1] of the conductance range."""
+    """One way to hold the value of a slice in one or two cells."""
 
     @property
     def merge(self) -> tuple[float, ...]:
@@ -22,8 +24,16 @@ class CellStyle(Protocol):
 
     sides: ClassVar[Sides]
 
-    def encode(self, values: Any, xp: ModuleType) -> Any:
-        """Cell values of shape ``(slices, sides, ...)`` from values ``(slices, ...)``."""
+    def encode(self, values: Array, xp: ModuleType) -> Array:
+        """Cells for values.
+
+        Args:
+            values: Values of each slice, (slices, ...): in [-1, 1] for pairs, else in [0, 1].
+            xp: Array module of ``values``.
+
+        Returns:
+            Cells in [0, 1], (slices, sides, ...).
+        """
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class OneSidedPair:
         """Positive cell minus negative cell."""
         return (1.0, -1.0)
 
-    def encode(self, values: Any, xp: ModuleType) -> Any:
+    def encode(self, values: Array, xp: ModuleType) -> Array:
         """The sign picks the cell, the magnitude its conductance."""
         cells = xp.empty((len(values), 2, *values.shape[1:]), dtype=values.dtype)
         xp.maximum(values, 0.0, out=cells[:, 0])
@@ -56,14 +66,14 @@ class TwoSidedPair:
         """Positive cell minus negative cell."""
         return (1.0, -1.0)
 
-    def encode(self, values: Any, xp: ModuleType) -> Any:
+    def encode(self, values: Array, xp: ModuleType) -> Array:
         """Half the range, plus and minus half the value."""
         return xp.stack([(1.0 + values) / 2, (1.0 - values) / 2], axis=1)
 
 
 @dataclass(frozen=True)
 class SingleCell:
-    """One cell for an unsigned value; the shift of the weights is taken off after the read."""
+    """One cell for an unsigned value; the shift of the weights is subtracted after the read."""
 
     sides: ClassVar[Sides] = Sides.SINGLE
 
@@ -72,6 +82,6 @@ class SingleCell:
         """The cell itself."""
         return (1.0,)
 
-    def encode(self, values: Any, xp: ModuleType) -> Any:
+    def encode(self, values: Array, xp: ModuleType) -> Array:
         """The value itself."""
         return values[:, None]

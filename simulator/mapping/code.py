@@ -14,15 +14,22 @@ from simulator.kernels.reading import ShiftAdd
 from simulator.mapping.cells import CellStyle
 from simulator.mapping.digits import SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
+from simulator.quantities import Amps, Array, Conductances, Volts, Weights
 
 
 @dataclass(frozen=True)
 class WeightCode:
-    """Digits, sides and levels of one core.
+    """How a core holds weights: the steps from a weight to cells, and the linear way back.
 
-    Reading is linear: ``w = sum_sd merge[s, d] * G[s, d] - zero`` with conductances in units of
-    Gmax. With ``unit_column`` every array has one more output that holds the weight zero, and is
-    subtracted from the others instead of ``zero``.
+    ``w = sum_sd merge[s, d] * G[s, d] - zero`` over slices s and sides d, with conductances in
+    units of Gmax.
+
+    Args:
+        digits: How a weight is spread over slices.
+        cells: How the value of a slice becomes one or two cells, its sides.
+        levels: The conductances that a cell can be programmed to.
+        unit_column: Whether every array has one more output that holds the weight zero, which is
+            subtracted from the others in place of ``zero``.
     """
 
     digits: WholeWeight | SlicedWeight
@@ -38,39 +45,44 @@ class WeightCode:
 
     @cached_property
     def zero(self) -> float:
-        """What the merged conductances of the weight zero add up to."""
+        """Sum of the merged conductances of the weight zero."""
         if self.digits.signed:
             return 0.0
         return float(self.digits.zero + self.merge.sum() * self.levels.lowest)
 
     @property
     def product_gain(self) -> float:
-        """What a product is worth in units of the weights that are read back.
+        """Factor between the weights that a product sees and those that are read back.
 
-        Single cells of few levels leave their lowest level unused. Reading back accounts for
-        that; the digital scaling of a product is that of the full conductance range, as in the
-        simulator whose results this mapping reproduces.
+        Single cells with levels leave the lowest one unused. Reading back accounts for that; the
+        digital scaling of a product is that of the full range of conductances, as in the simulator
+        whose results this mapping reproduces.
         """
         digits = self.digits
         return 1.0 if isinstance(digits, SlicedWeight) or digits.signed else digits.span
 
     @property
     def unit_offset(self) -> float:
-        """Weight that a unit-column cell stands for: 0, unless uneven slices shift it."""
+        """Weight that a cell of the unit column stands for: 0, unless uneven slices shift it."""
         values = np.dot(self.digits.merge, self.digits.unit_values)
         return float(values - self.digits.zero) if self.unit_column else 0.0
 
     @property
     def output_scale(self) -> float:
-        """Normalised weight times voltage for each unit of ``combine``."""
+        """Weight times voltage, both as fractions of full scale, per unit of ``combine``."""
         share = 1.0 if self.digits.signed and isinstance(self.digits, WholeWeight) else 2.0
         return share / (1.0 - self.levels.lowest)
 
-    def combine(self, slices: list[Any], totals: Any) -> Any:
-        """Converted currents of every slice to products, by shift and add as hardware does it.
+    def combine(self, slices: list[Amps], totals: Volts | None) -> Array:
+        """Products from the converted currents of all slices, by shift and add as in hardware.
 
-        ``totals`` is the sum of the voltages that the offset is taken off with; None where pairs
-        or a unit column have done so. Results are in units of ``output_scale``.
+        Args:
+            slices: Currents of each slice, the least significant first, all of one shape.
+            totals: Sum of the voltages at the inputs, by which the offset is subtracted; None where
+                pairs or a unit column have done so.
+
+        Returns:
+            Products in units of ``output_scale``, in the shape of the currents.
         """
         numbers = self.shift_add(totals is not None)
         out: Any = 0.0
@@ -84,7 +96,11 @@ class WeightCode:
         return out / numbers.span * numbers.back
 
     def shift_add(self, takes_off: bool) -> ShiftAdd:
-        """What ``combine`` does, as numbers; ``takes_off`` where there are totals."""
+        """The constants of ``combine``, for a kernel that does it in one pass.
+
+        Args:
+            takes_off: Whether the offset is subtracted by the sum of the inputs.
+        """
         digits, lowest = self.digits, self.levels.lowest
         width = 1.0 - lowest
         if isinstance(digits, WholeWeight):
@@ -100,8 +116,16 @@ class WeightCode:
             back=width,
         )
 
-    def encode(self, w: Any, xp: ModuleType) -> Any:
-        """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""
+    def encode(self, w: Weights, xp: ModuleType) -> Conductances:
+        """Conductances that cells are to be programmed to.
+
+        Args:
+            w: Weights in [-1, 1], of any shape.
+            xp: Array module of ``w``.
+
+        Returns:
+            Targets G / Gmax, (slices, sides, *w.shape).
+        """
         if isinstance(self.digits, WholeWeight) and not self.digits.signed:
             # In the order of operations in which the weights of published results were rounded.
             width = (1.0 - self.levels.lowest) * self.digits.span
@@ -111,7 +135,7 @@ class WeightCode:
 
     @cached_property
     def as_numbers(self) -> CellCode:
-        """What ``encode`` does, for a kernel that does it in one pass."""
+        """The constants of ``encode``, for a kernel that does it in one pass."""
         digits, levels = self.digits, self.levels
         steps = 2**levels.cell_bits - 1 if levels.cell_bits > 0 else 0
         if isinstance(digits, WholeWeight):
@@ -123,19 +147,37 @@ class WeightCode:
             digits.signed,
         )  # fmt: skip
 
-    def unit(self, xp: ModuleType) -> Any:
-        """Target conductances of a unit-column cell, shape (slices, sides)."""
+    def unit(self, xp: ModuleType) -> Conductances:
+        """Conductances that a cell of the unit column is to be programmed to.
+
+        Args:
+            xp: Array module of the result.
+
+        Returns:
+            Targets G / Gmax, (slices, sides).
+        """
         values = xp.asarray(self.digits.unit_values)
         return self.levels.encode(self.cells.encode(values, xp), xp)
 
-    def decode(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
-        """Weights from conductances (slices, sides, ...); ``unit`` broadcasts, None without one."""
+    def decode(
+        self, conductances: Conductances, unit: Conductances | None, xp: ModuleType
+    ) -> Weights:
+        """Weights that cells hold: the inverse of ``encode``, but for rounding to levels.
+
+        Args:
+            conductances: G / Gmax, (slices, sides, ...).
+            unit: Those of the unit column, which broadcast; None without one.
+            xp: Array module of ``conductances``.
+
+        Returns:
+            Weights as fractions of the largest one, (...).
+        """
         if unit is not None:
             return self._merged(conductances - unit, xp) + self.unit_offset
         weights = self._merged(conductances, xp)
         return weights - self.zero if self.zero else weights
 
-    def _merged(self, conductances: Any, xp: ModuleType) -> Any:
+    def _merged(self, conductances: Conductances, xp: ModuleType) -> Weights:
         """Sum over slices and sides. Pairs are subtracted first: equal cells give an exact zero."""
         paired = conductances.shape[1] == 2
         values = conductances[:, 0] - conductances[:, 1] if paired else conductances[:, 0]
@@ -143,8 +185,19 @@ class WeightCode:
             return values[0] * float(self.merge[0, 0])
         return xp.tensordot(xp.asarray(self.merge[:, 0]), values, axes=1)
 
-    def product_matrix(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
-        """Normalised weights as a product sees them; arguments as in ``decode``."""
+    def product_matrix(
+        self, conductances: Conductances, unit: Conductances | None, xp: ModuleType
+    ) -> Weights:
+        """Weights as a product sees them: those of ``decode`` times ``product_gain``.
+
+        Args:
+            conductances: G / Gmax, (slices, sides, ...).
+            unit: Those of the unit column, which broadcast; None without one.
+            xp: Array module of ``conductances``.
+
+        Returns:
+            Weights as fractions of the largest one, (...).
+        """
         weights = self.decode(conductances, unit, xp)
         if unit is not None:
             weights -= self.unit_offset

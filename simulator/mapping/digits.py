@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import ParameterError
+from simulator.quantities import Array, Volts, Weights
+
+if TYPE_CHECKING:
+    from simulator.kernels import ReferenceKernels as Kernels
 
 
 @dataclass(frozen=True)
 class WholeWeight:
-    """The weight in one cell or pair, analog.
+    """A weight in one cell or one pair of cells, analog.
 
-    An unsigned weight shares the cell's range between both signs. With ``cell_bits`` the lowest
-    level stays unused, so that the weight zero falls on a level.
+    An unsigned weight divides the range of the cell between both signs. With levels, the lowest one
+    stays unused, so that the weight zero falls on a level.
+
+    Args:
+        signed: Whether the value of a slice has the sign of the weight, as pairs hold it.
+        cell_bits: Bits of the levels of a cell; at most 0 for continuous conductances.
+
+    Raises:
+        ParameterError: An unsigned weight in a cell of 1 bit, which has one usable level.
     """
 
     signed: bool
@@ -34,7 +45,7 @@ class WholeWeight:
 
     @property
     def span(self) -> float:
-        """Fraction of the cell's range that unsigned weights use."""
+        """Fraction of the range of a cell that unsigned weights use."""
         return (2**self.cell_bits - 2) / (2**self.cell_bits - 1) if self.cell_bits > 0 else 1.0
 
     @property
@@ -44,25 +55,41 @@ class WholeWeight:
 
     @property
     def zero(self) -> float:
-        """What the merged slices of the weight zero add up to."""
+        """Sum of the merged slices of the weight zero."""
         return 0.0 if self.signed else (2.0 - self.span) / self.span
 
     @property
     def unit_values(self) -> tuple[float, ...]:
-        """Slice values of a unit-column cell: those of the weight zero."""
+        """Values of the slices of a cell of the unit column: those of the weight zero."""
         return (0.0,) if self.signed else (1.0 - self.span / 2,)
 
-    def encode(self, w: Any, xp: ModuleType) -> Any:
-        """Slice values of shape ``(1, *w.shape)``."""
+    def encode(self, w: Weights, xp: ModuleType) -> Array:
+        """Values of the only slice.
+
+        Args:
+            w: Weights in [-1, 1], of any shape.
+            xp: Array module of ``w``.
+
+        Returns:
+            Fractions of a full cell, (1, *w.shape).
+        """
         return (w if self.signed else 1.0 - self.span / 2 + self.span / 2 * w)[None]
 
 
 @dataclass(frozen=True)
 class SlicedWeight:
-    """An integer weight of ``weight_bits`` bits in ``num_slices`` slices, least significant first.
+    """An integer weight in several slices, the least significant first.
 
     Signed slices carry the sign of the weight in every digit; unsigned weights are shifted by half
     the range before they are cut. The last slice takes whatever remains.
+
+    Args:
+        signed: Whether slices carry the sign, as pairs of cells hold it.
+        weight_bits: Bits of the weight in all slices.
+        num_slices: Number of slices.
+
+    Raises:
+        ParameterError: Fewer than 2 bits, or fewer than one bit a slice.
     """
 
     signed: bool
@@ -98,20 +125,28 @@ class SlicedWeight:
 
     @property
     def zero(self) -> float:
-        """What the merged slices of the weight zero add up to."""
+        """Sum of the merged slices of the weight zero."""
         return 0.0 if self.signed else 2 ** (self.weight_bits - 1) / self.steps
 
     @property
     def unit_values(self) -> tuple[float, ...]:
-        """Slice values of a unit-column cell: half the range of the last slice.
+        """Values of the slices of a cell of the unit column: half the range of the last slice.
 
-        They stand for the weight zero where the slices divide the weight bits evenly.
+        They stand for the weight zero where the slices divide the bits of the weight evenly.
         """
         last = 0 if self.signed else 2**self.slice_bits // 2
         return (*[0.0] * (self.num_slices - 1), last / (2**self.slice_bits - 1))
 
-    def encode(self, w: Any, xp: ModuleType) -> Any:
-        """Slice values of shape ``(num_slices, *w.shape)``."""
+    def encode(self, w: Weights, xp: ModuleType) -> Array:
+        """Values of the slices.
+
+        Args:
+            w: Weights in [-1, 1], of any shape; rounded to integers of ``weight_bits``.
+            xp: Array module of ``w``.
+
+        Returns:
+            Fractions of a full cell, (num_slices, *w.shape).
+        """
         whole = xp.rint(w * self.steps)
         sign: Any = 1.0
         if self.signed:
@@ -129,7 +164,12 @@ class SlicedWeight:
 
 @dataclass(frozen=True)
 class InputDigits:
-    """Inputs applied digit by digit: the phases of a bit-serial multiply."""
+    """Inputs applied digit by digit: the phases of a bit-serial multiply.
+
+    Args:
+        magnitude_bits: Bits of the magnitude of an input.
+        digit_bits: Bits of one digit.
+    """
 
     magnitude_bits: int
     digit_bits: int
@@ -141,12 +181,27 @@ class InputDigits:
         scale = (2**self.digit_bits - 1) / (2**self.magnitude_bits - 1)
         return tuple(scale * 2 ** (self.digit_bits * k) for k in range(count))
 
-    def encode(self, volts: Any, kernels: Any) -> Any:
-        """Phases of shape ``(phases, *volts.shape)``; each in [-1, 1], least significant first."""
+    def encode(self, volts: Volts, kernels: Kernels) -> Volts:
+        """Inputs as digits.
+
+        Args:
+            volts: Inputs on the grid of the DAC, in units of full scale, of any shape.
+            kernels: Numerical kernels of the core.
+
+        Returns:
+            Digits in [-1, 1], (phases, *volts.shape), the least significant first.
+        """
         return kernels.digits(volts, self.magnitude_bits, self.digit_bits)
 
-    def combine(self, phases: Any) -> Any:
-        """Sum of converted phases (phases, ...), shifting and adding as an accumulator does."""
+    def combine(self, phases: Array) -> Array:
+        """Results of whole inputs, shifting and adding as an accumulator does.
+
+        Args:
+            phases: Results of the digits, (phases, ...), the least significant first.
+
+        Returns:
+            Their weighted sum, (...).
+        """
         base = float(2**self.digit_bits)
         out: Any = 0.0
         for phase in phases:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+
+from simulator.quantities import Array, Inputs, Volts, Weights
 
 # What an all-zero matrix or input is divided by, so that it maps to zero.
 TINY = 2.220446049250313e-16
 
 
-def symmetric_limit(values: Any, percentile: float, xp: ModuleType) -> float:
-    """The largest magnitude X of the range [-X, X] that a percentile stands for.
+def symmetric_limit(values: Array, percentile: float, xp: ModuleType) -> float:
+    """The end X of the range [-X, X] that a percentile stands for.
 
-    ``percentile`` >= 1 is a multiple of max|values|; below 1 the range covers that fraction on
-    either side: the larger magnitude of the ``100 p`` and ``100 (1 - p)`` percentiles (linear
-    interpolation). All-zero values give the smallest usable range.
+    Args:
+        values: The values that the range follows, of any shape.
+        percentile: From 1 on a multiple of max|values|. Below 1, X is the larger magnitude of the
+            ``100 p`` and ``100 (1 - p)`` percentiles (linear interpolation).
+        xp: Array module of ``values``.
+
+    Returns:
+        X, above zero; a tiny number where all values are zero or there are none.
     """
     if values.size == 0:
         return TINY
@@ -33,7 +39,13 @@ def symmetric_limit(values: Any, percentile: float, xp: ModuleType) -> float:
 
 @dataclass(frozen=True)
 class WeightScaling:
-    """Weights of [low, high] in units of the largest magnitude of that range."""
+    """The matrix in units of the largest magnitude of its range.
+
+    Args:
+        low: Lower end of the range, in the user's unit.
+        high: Upper end.
+        clipping: Whether weights are clipped to the range.
+    """
 
     low: float
     high: float
@@ -41,7 +53,7 @@ class WeightScaling:
 
     @property
     def limit(self) -> float:
-        """The weight that one full cell stands for."""
+        """The weight that one full cell stands for, in the user's unit."""
         return max(abs(self.low), abs(self.high))
 
     @property
@@ -50,22 +62,36 @@ class WeightScaling:
         low, high = (self.low, self.high) if self.clipping else (-math.inf, math.inf)
         return float(low), float(high), float(self.limit)
 
-    def encode(self, weights: Any, xp: ModuleType) -> Any:
-        """Weights as fractions of ``limit``, clipped to the range if ``clipping``; float64."""
+    def encode(self, weights: Weights, xp: ModuleType) -> Weights:
+        """Weights as fractions.
+
+        Args:
+            weights: Entries of the matrix in the user's unit, of any shape and real dtype.
+            xp: Array module of ``weights``.
+
+        Returns:
+            Fractions of ``limit`` in float64, clipped to the range if ``clipping``.
+        """
         weights = xp.asarray(weights, dtype=xp.float64)
         if self.clipping:
             weights = xp.maximum(weights, self.low)
             xp.minimum(weights, self.high, out=weights)
         return weights / self.limit
 
-    def decode(self, fractions: Any) -> Any:
-        """Weights from fractions of ``limit``."""
+    def decode(self, fractions: Weights) -> Weights:
+        """Weights in the user's unit from fractions of ``limit``."""
         return fractions * self.limit
 
 
 @dataclass(frozen=True)
 class InputScaling:
-    """Inputs of [low, high] in units of the full-scale voltage."""
+    """Inputs in units of the full-scale read voltage.
+
+    Args:
+        low: Lower end of their range, in the user's unit.
+        high: Upper end.
+        signed: Whether full scale is half of the range, to both sides of zero.
+    """
 
     low: float
     high: float
@@ -73,13 +99,13 @@ class InputScaling:
 
     @property
     def gain(self) -> float:
-        """Full-scale voltages per unit of input: 2 / range if signed, else 1 / range."""
+        """Fraction of full scale per unit of input: 2 / range if signed, else 1 / range."""
         return (2.0 if self.signed else 1.0) / (self.high - self.low)
 
-    def encode(self, inputs: Any) -> Any:
-        """Inputs as fractions of the full-scale voltage."""
+    def encode(self, inputs: Inputs) -> Volts:
+        """Inputs in the user's unit as fractions of the full-scale voltage."""
         return inputs * self.gain
 
-    def decode(self, fractions: Any) -> Any:
-        """Inputs from fractions of the full-scale voltage."""
+    def decode(self, fractions: Volts) -> Inputs:
+        """Inputs in the user's unit from fractions of the full-scale voltage."""
         return fractions / self.gain
