@@ -1,9 +1,9 @@
 """Array circuits: what currents flow for given voltages and conductances."""
 
 from simulator.circuits.ideal import (
-    CellLaw,
     CellState,
     Circuit,
+    CurrentLaw,
     IdealCircuit,
     UncoupledNonlinearCircuit,
 )
@@ -16,9 +16,9 @@ from simulator.circuits.sources import (
 from simulator.circuits.wires import Wires
 
 __all__ = [
-    "CellLaw",
     "CellState",
     "Circuit",
+    "CurrentLaw",
     "IdealCircuit",
     "InterleavedInputSourceCircuit",
     "InterleavedSeparateSourceCircuit",

@@ -10,7 +10,7 @@ So described, wires without resistance and cells without conductance are nothing
 joining two blocks solves ``(1 + Y Z) c = b`` with Y and Z positive semidefinite: no large numbers
 are subtracted, however small or large the resistances. Blocks are merged pairwise from single cells
 to the whole array, which takes O(n^3) operations for n x n cells, most of them in products of
-matrices, and equal blocks are merged side by side, on any array module.
+matrices, and equal blocks are merged at once, on any array module.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 
 from simulator.circuits.wires import Wires
+from simulator.quantities import Array, Conductances, Ohms
 
-# Sides of a block, in the order of the rows (what it answers) and columns (what it is given).
-SIDES = TOP, LEFT, RIGHT, BOTTOM = range(4)
+# Borders of a block, in the order of the rows (what it answers) and columns (what it is given).
+BORDERS = TOP, LEFT, RIGHT, BOTTOM = range(4)
 ACROSS, DOWN = (RIGHT, LEFT), (BOTTOM, TOP)
 # Patches of at most this many rows and columns of cells are merged all at once; what remains is
 # merged pair by pair, without the rows and columns that mean nothing at the edges of the array.
@@ -43,27 +44,29 @@ Run = Callable[[Callable[[slice], Any], list[slice]], list[Any]]
 
 @dataclass(frozen=True)
 class _Block:
-    """Matrices (..., rows, columns) of equal blocks, with the number of lines on each side.
+    """Matrices (..., rows, columns) of equal blocks, with the number of lines on each border.
 
-    At the edge of the array a side has no rows where its answer is of no use, and no columns where
-    what it is given is zero.
+    At the edge of the array a border has no rows where its answer is not needed, and no columns
+    where what it is given is zero.
     """
 
-    matrix: Any
+    matrix: Array
     rows: Counts
     columns: Counts
 
     def part(self, rows: Iterable[int], columns: Iterable[int], xp: ModuleType) -> Any:
-        """The rows and columns of some sides."""
+        """The rows and columns of some borders."""
         matrix = _taken(self.matrix, _places(self.rows, tuple(rows)), -2, xp)
         return _taken(matrix, _places(self.columns, tuple(columns)), -1, xp)
 
 
 @lru_cache(maxsize=4096)
-def _places(counts: Counts, sides: tuple[int, ...]) -> Any:
-    """Positions of the lines of some sides, as a slice where possible."""
+def _places(counts: Counts, borders: tuple[int, ...]) -> Any:
+    """Positions of the lines of some borders, as a slice where possible."""
     starts = np.concatenate([[0], np.cumsum(counts)])
-    index = np.concatenate([np.arange(starts[s], starts[s + 1]) for s in sides] + [[]]).astype(int)
+    index = np.concatenate([np.arange(starts[s], starts[s + 1]) for s in borders] + [[]]).astype(
+        int
+    )
     return _as_slice(index)
 
 
@@ -75,7 +78,7 @@ def _as_slice(index: np.ndarray) -> Any:
     return index
 
 
-def _taken(matrix: Any, index: Any, axis: int, xp: ModuleType) -> Any:
+def _taken(matrix: Array, index: Any, axis: int, xp: ModuleType) -> Any:
     if isinstance(index, slice):
         return matrix[..., index, :] if axis == -2 else matrix[..., index]
     return xp.take(matrix, xp.asarray(index), axis=axis)
@@ -83,25 +86,25 @@ def _taken(matrix: Any, index: Any, axis: int, xp: ModuleType) -> Any:
 
 @lru_cache(maxsize=4096)
 def _joined(first: Counts, second: Counts, outgoing: int, incoming: int) -> tuple[Any, Counts]:
-    """Order of the lines of two blocks on the sides of the merged one, and their counts.
+    """Order of the lines of two blocks on the borders of the merged one, and their counts.
 
     ``outgoing`` of the first block meets ``incoming`` of the second; neither is left. Lines come
-    as those of the first block, then those of the second, each by sides.
+    as those of the first block, then those of the second, each by borders.
     """
-    sizes = [0 if s == outgoing else first[s] for s in SIDES]
-    sizes += [0 if s == incoming else second[s] for s in SIDES]
+    sizes = [0 if s == outgoing else first[s] for s in BORDERS]
+    sizes += [0 if s == incoming else second[s] for s in BORDERS]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     lines = [np.arange(starts[i], starts[i + 1]) for i in range(8)]
-    index = np.concatenate([np.concatenate([lines[s], lines[s + 4]]) for s in SIDES])
-    counts = tuple(sizes[s] + sizes[s + 4] for s in SIDES)
+    index = np.concatenate([np.concatenate([lines[s], lines[s + 4]]) for s in BORDERS])
+    counts = tuple(sizes[s] + sizes[s + 4] for s in BORDERS)
     return _as_slice(index), counts
 
 
-def _merged(first: _Block, second: _Block, sides: tuple[int, int], xp: ModuleType) -> _Block:
-    """Two blocks as one: one side of the first joined to one of the second."""
-    outgoing, incoming = sides
-    rest = [s for s in SIDES if s != outgoing]
-    others = [s for s in SIDES if s != incoming]
+def _merged(first: _Block, second: _Block, borders: tuple[int, int], xp: ModuleType) -> _Block:
+    """Two blocks as one: one border of the first joined to one of the second."""
+    outgoing, incoming = borders
+    rest = [s for s in BORDERS if s != outgoing]
+    others = [s for s in BORDERS if s != incoming]
     near, far = first.part([outgoing], [outgoing], xp), second.part([incoming], [incoming], xp)
     given, beyond = first.part([outgoing], rest, xp), second.part([incoming], others, xp)
     split = given.shape[-1]
@@ -121,7 +124,7 @@ def _merged(first: _Block, second: _Block, sides: tuple[int, int], xp: ModuleTyp
     return _Block(_taken(matrix, column_order, -1, xp), rows, columns)
 
 
-def _cells(g: Any, r: Any, s: Any, xp: ModuleType) -> _Block:
+def _cells(g: Conductances, r: Ohms, s: Ohms, xp: ModuleType) -> _Block:
     """Blocks of one place: p cells (..., p) with segments ``r`` before them and ``s`` after.
 
     All terms of a sum have one sign, also where the block's resistances nearly cancel its answer.
@@ -163,7 +166,7 @@ def _patch(size: int) -> int:
     return min(PATCH_SIZES[-5:], key=lambda s: (-(-size // s) * s, -s))
 
 
-def _merged_cells(g: Any, r: Any, s: Any, xp: ModuleType) -> _Block:
+def _merged_cells(g: Conductances, r: Ohms, s: Ohms, xp: ModuleType) -> _Block:
     """One block for each patch of cells (..., rows, columns, p); r, s are (..., rows, columns)."""
     block = _cells(g, r, s, xp)
     rows, columns = g.shape[-3:-1]
@@ -187,16 +190,16 @@ def _merged_cells(g: Any, r: Any, s: Any, xp: ModuleType) -> _Block:
 
 def _trimmed(block: _Block, edges: set[int], xp: ModuleType) -> _Block:
     """A block on some edges of the array, without what is not asked for or is zero there."""
-    rows = [s for s in SIDES if s not in edges or s == RIGHT]
-    columns = [s for s in SIDES if s not in edges or s == TOP]
+    rows = [s for s in BORDERS if s not in edges or s == RIGHT]
+    columns = [s for s in BORDERS if s not in edges or s == TOP]
     return _Block(
         block.part(rows, columns, xp),
-        tuple(block.rows[s] * (s in rows) for s in SIDES),
-        tuple(block.columns[s] * (s in columns) for s in SIDES),
+        tuple(block.rows[s] * (s in rows) for s in BORDERS),
+        tuple(block.columns[s] * (s in columns) for s in BORDERS),
     )
 
 
-def _merged_grid(matrices: Any, counts: Counts, xp: ModuleType) -> Any:
+def _merged_grid(matrices: Array, counts: Counts, xp: ModuleType) -> Conductances:
     """Effective conductances (..., outputs, inputs) from a grid (..., rows, columns) of patches."""
     rows, columns = matrices.shape[-4:-2]
     grid: list[list[_Block]] = [[] for _ in range(rows)]
@@ -204,7 +207,7 @@ def _merged_grid(matrices: Any, counts: Counts, xp: ModuleType) -> Any:
         for j in range(columns):
             at_edge = {TOP: i == 0, LEFT: j == 0, RIGHT: j == columns - 1, BOTTOM: i == rows - 1}
             block = _Block(matrices[..., i, j, :, :], counts, counts)
-            grid[i].append(_trimmed(block, {s for s in SIDES if at_edge[s]}, xp))
+            grid[i].append(_trimmed(block, {s for s in BORDERS if at_edge[s]}, xp))
     while len(grid) > 1 or len(grid[0]) > 1:
         if len(grid[0]) >= len(grid):
             grid = [_merged_pairs(row, ACROSS, xp) for row in grid]
@@ -214,12 +217,16 @@ def _merged_grid(matrices: Any, counts: Counts, xp: ModuleType) -> Any:
     return grid[0][0].matrix
 
 
-def _merged_pairs(blocks: Sequence[_Block], sides: tuple[int, int], xp: ModuleType) -> list[_Block]:
-    pairs = [_merged(a, b, sides, xp) for a, b in zip(blocks[0::2], blocks[1::2])]
+def _merged_pairs(
+    blocks: Sequence[_Block], borders: tuple[int, int], xp: ModuleType
+) -> list[_Block]:
+    pairs = [_merged(a, b, borders, xp) for a, b in zip(blocks[0::2], blocks[1::2])]
     return pairs + list(blocks[2 * len(pairs) :])
 
 
-def _of_arrays(g: Any, wires: Wires, places: int, run: Run, xp: ModuleType) -> Any:
+def _of_arrays(
+    g: Conductances, wires: Wires, places: int, run: Run, xp: ModuleType
+) -> Conductances:
     """Effective conductances of arrays (count, p, m, n)."""
     count, p, m, n = g.shape
     height, width = _patch(m), _patch(n)
@@ -304,12 +311,20 @@ def _on_host(g: np.ndarray, wires: Wires) -> np.ndarray:
         )
 
 
-def effective(conductances: Any, wires: Wires, xp: ModuleType = np) -> Any:
-    """Conductances (..., p, m, n) that draw the same currents on ideal wires, for an MVM.
+def effective(conductances: Conductances, wires: Wires, xp: ModuleType = np) -> Conductances:
+    """Conductances that draw the same currents on ideal wires, for an MVM.
 
-    The entry (k, o, j) is the current into ground at output o for one volt on line k of input j;
-    its dtype is that of ``conductances``, its accuracy that of float64. What a VMM sees is
-    `effective_vmm`. Memory beyond the result is that of a few million cells, or of one array.
+    Memory beyond the result is that of a few million cells, or of one array.
+
+    Args:
+        conductances: Of p cells at each place, (..., p, outputs, inputs); p is 2 for pairs that
+            share output lines.
+        wires: Resistances of the wires, in units of one over a full cell.
+        xp: Array module of ``conductances``.
+
+    Returns:
+        Effective conductances in the same shape and dtype, computed in float64: entry (k, o, j) is
+        the current into ground at output o for one volt on line k of input j.
     """
     if wires.is_zero or conductances.size == 0:
         return conductances
@@ -324,20 +339,38 @@ def effective(conductances: Any, wires: Wires, xp: ModuleType = np) -> Any:
     return result.reshape(conductances.shape)
 
 
-def effective_vmm(conductances: Any, wires: Wires, xp: ModuleType = np) -> Any:
-    """Conductances (..., p, m, n) that a VMM would see on ideal wires.
+def effective_vmm(conductances: Conductances, wires: Wires, xp: ModuleType = np) -> Conductances:
+    """Conductances that draw the same currents on ideal wires, for a VMM.
 
-    Drivers of the output lines before input 0, grounds of the input lines after output m-1. The
-    network is that of the MVM with both orders reversed, driven from the other ports, and a network
-    of resistances is reciprocal.
+    The drivers of the output lines sit before input 0, the grounds of the input lines after output
+    m-1. The network is that of the MVM with both orders reversed, driven from its other ends, and a
+    network of resistances is reciprocal.
+
+    Args:
+        conductances: Of p cells at each place, (..., p, outputs, inputs).
+        wires: Resistances of the wires, in units of one over a full cell.
+        xp: Array module of ``conductances``.
+
+    Returns:
+        Effective conductances in the same shape and dtype.
     """
     return effective(conductances[..., ::-1, ::-1], wires, xp)[..., ::-1, ::-1]
 
 
 def predicted_seconds(p: int, m: int, n: int, arrays: int = 1, vectors: int = 1) -> float:
-    """Rough time of `effective`, and of the product with so many vectors each, on one core.
+    """Rough time of `effective` and of the products that follow, on one processor core.
 
-    Meant for a comparison with `iterative.predicted_seconds` of the same machine.
+    Meant for a comparison with `iterative.predicted_seconds` on the same machine.
+
+    Args:
+        p: Cells at each place.
+        m: Number of outputs.
+        n: Number of inputs.
+        arrays: Number of arrays.
+        vectors: Input vectors of each array.
+
+    Returns:
+        Seconds.
     """
     size = ((p + 1) / 2) ** 2 * m * n
     merging = 0.6e-3 + arrays * size * (1.4e-6 + 4.5e-9 * math.sqrt(size))

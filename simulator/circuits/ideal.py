@@ -10,36 +10,42 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simulator import registry
+from simulator.quantities import Amps, Conductances, Volts
 
-# Cell currents and differential conductances from conductances and voltages, which broadcast.
-CellLaw = Callable[[Any, Any], tuple[Any, Any]]
+# Currents and differential conductances of cells, from their conductances and the voltages across
+# them, which broadcast.
+CurrentLaw = Callable[[Conductances, Volts], tuple[Amps, Conductances]]
 
 
 @dataclass(frozen=True)
 class CellState:
-    """Currents of all cells and voltages of the nodes where they meet their lines.
+    """Currents of all cells, and voltages of the nodes where they meet their lines.
 
-    Each (..., sides, outputs, inputs, batch). The input node of a cell with a separate source lies
-    behind its supply line.
+    Each is an array (..., sides, outputs, inputs, batch). The input node of a cell with a separate
+    source is the one on its supply line.
     """
 
-    amps: Any
-    input_volts: Any
-    output_volts: Any
+    amps: Amps
+    input_volts: Volts
+    output_volts: Volts
 
 
 @dataclass(frozen=True)
 class Circuit:
     """Base of all circuit models: what currents flow for given voltages.
 
-    Conductances have the shape (..., sides, outputs, inputs), in units of Gmax; the two sides of a
-    pair are two arrays, or share their output lines where ``shares_lines``. An MVM drives the
-    inputs, a VMM (``transposed``) the outputs. Voltages are in units of full scale.
+    Conductances have the shape (..., sides, outputs, inputs), in units of Gmax; a side is a cell of
+    a differential pair, and single cells have one. An MVM drives the inputs, a VMM (``transposed``)
+    the outputs. Voltages are in units of full scale, currents in units of one full cell driven at
+    full scale. Results live where the arguments do, which are not to be changed in place.
 
-    A linear network has one current per output and input voltage, so it is a matrix: the
-    conductances that an array without wires would need for the same currents.
+    A linear network is a matrix: its effective conductances, which on wires without resistance
+    would carry the same currents.
+
+    Defining a subclass registers it, unless its name begins with an underscore.
     """
 
+    # True where the two cells of a pair feed one output line, False where the sides are two arrays.
     shares_lines: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -64,41 +70,101 @@ class Circuit:
 
     @property
     def small_signals(self) -> Circuit:
-        """The linear network that this one is for small voltages, of cells as in ``slopes``."""
+        """The linear network that this one is near zero volts, of cells as in ``slopes``."""
         return self
 
-    def slopes(self, conductances: Any) -> Any:
-        """Differential conductances of the cells at zero volts."""
+    def slopes(self, conductances: Conductances) -> Conductances:
+        """Differential conductances of cells at zero volts.
+
+        Args:
+            conductances: Of the cells, in any shape.
+
+        Returns:
+            Differential conductances in the same shape; for ohmic cells the argument itself.
+        """
         return conductances
 
     @property
     def solves_each_input(self) -> bool:
-        """True where every input vector is to be solved on its own, by ``currents``."""
+        """True where every input vector has to be solved on its own, by ``currents``."""
         return not self.is_linear
 
-    def prefers_currents(self, conductances: Any, vectors: int) -> bool:
-        """True where ``currents`` of so many vectors costs less than ``effective``."""
+    def prefers_currents(self, conductances: Conductances, vectors: int) -> bool:
+        """True where ``currents`` of some vectors takes less time than ``effective``.
+
+        Args:
+            conductances: Of the cells, (..., sides, outputs, inputs).
+            vectors: Number of input vectors.
+        """
         return False
 
-    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
-        """Effective conductances, in the shape of the cells'."""
+    def effective(
+        self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
+    ) -> Conductances:
+        """Conductances that would carry the same currents on wires without resistance.
+
+        Args:
+            conductances: Of the cells, (..., sides, outputs, inputs).
+            transposed: Whether the outputs are driven, as in a VMM.
+            xp: Array module of ``conductances``.
+
+        Returns:
+            Effective conductances in the same shape, also for a VMM.
+
+        Raises:
+            ModelError: Currents of several inputs do not add up (``is_linear`` is False).
+        """
         raise NotImplementedError
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
-        """Line currents (..., sides, outputs or inputs, batch) for one set of cells.
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
+        """Currents of the lines that are read.
 
-        ``volts`` (..., 1 for the sides, inputs or outputs, batch). The current of the second side
-        of a pair counts as it is subtracted: positive where it lowers the difference.
+        Args:
+            conductances: Of the cells, (..., sides, outputs, inputs).
+            volts: At the lines that are driven, (..., 1, inputs, batch), or (..., 1, outputs,
+                batch) for a VMM; one value stands for both sides.
+            transposed: Whether the outputs are driven, as in a VMM.
+            xp: Array module of the arguments.
+
+        Returns:
+            Currents (..., sides, outputs, batch), or (..., sides, inputs, batch) for a VMM. That of
+            the second side of a pair is the one to be subtracted from that of the first.
+
+        Raises:
+            ModelError: The solver does not reach its accuracy.
+            NotSupportedError: The array cannot be driven from its outputs.
         """
         cells = self.effective(conductances, transposed, xp)
         return (cells.swapaxes(-1, -2) if transposed else cells) @ volts
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
-        """Everything inside the array, for arguments as in ``currents``."""
+        """Currents and voltages inside the array.
+
+        Args:
+            conductances: Of the cells, (..., sides, outputs, inputs).
+            volts: At the lines that are driven, as in :meth:`currents`.
+            transposed: Whether the outputs are driven, as in a VMM.
+            xp: Array module of the arguments.
+
+        Returns:
+            Current of every cell, and voltages of both of its nodes.
+
+        Raises:
+            ModelError: The solver does not reach its accuracy.
+            NotSupportedError: The array cannot be driven from its outputs.
+        """
         raise NotImplementedError
 
 
@@ -106,14 +172,14 @@ class Circuit:
 class IdealCircuit(Circuit):
     """Wires without resistance: Ohm's law in every cell, Kirchhoff's on every line.
 
-    The cells of an ``interleaved`` pair share an output line; only inside can that be told.
+    The cells of an ``interleaved`` pair share an output line. Only :meth:`cell_state` shows that.
     """
 
     interleaved: bool = False
 
     @property
     def without_wires(self) -> Circuit:
-        """This one."""
+        """This circuit itself."""
         return self
 
     @property
@@ -121,14 +187,20 @@ class IdealCircuit(Circuit):
         """Always True."""
         return True
 
-    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
+    def effective(
+        self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
+    ) -> Conductances:
         """The conductances themselves."""
         return conductances
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
-        """Everything inside the array, for arguments as in ``currents``."""
+        """Currents and voltages inside the array."""
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
         return _at_the_drivers(conductances[..., None] * across, across, transposed, xp)
 
@@ -140,21 +212,21 @@ class UncoupledNonlinearCircuit(Circuit):
     The cells of an ``interleaved`` pair share an output line and see opposite voltages.
     """
 
-    law: CellLaw
+    law: CurrentLaw
     interleaved: bool = False
 
     @property
     def without_wires(self) -> Circuit:
-        """This one."""
+        """This circuit itself."""
         return self
 
     @property
     def small_signals(self) -> Circuit:
-        """Ohmic cells."""
+        """The same lines with ohmic cells."""
         return IdealCircuit(self.interleaved)
 
-    def slopes(self, conductances: Any) -> Any:
-        """Differential conductances of the cells at zero volts."""
+    def slopes(self, conductances: Conductances) -> Conductances:
+        """Differential conductances of cells at zero volts."""
         return self.law(conductances, 0.0)[1]
 
     @property
@@ -163,35 +235,54 @@ class UncoupledNonlinearCircuit(Circuit):
         return False
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
-        """Sums of cell currents along the lines."""
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
+        """Sums of the currents of the cells along each line."""
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
         amps, _ = self.law(conductances[..., None], across)
         return line_currents(amps, transposed, self.interleaved)
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
-        """Everything inside the array, for arguments as in ``currents``."""
+        """Currents and voltages inside the array."""
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
         amps, _ = self.law(conductances[..., None], across)
         return _at_the_drivers(amps, across, transposed, xp)
 
 
-def _at_the_drivers(amps: Any, across: Any, transposed: bool, xp: ModuleType) -> CellState:
-    """The state of an array whose driven lines are at their drivers' voltage, the others at 0."""
+def _at_the_drivers(amps: Amps, across: Volts, transposed: bool, xp: ModuleType) -> CellState:
+    """The state of an array whose driven lines are at the drivers' voltage, the others at zero."""
     driven = xp.broadcast_to(across, amps.shape)
     ground = xp.zeros_like(driven)
     return CellState(amps, *((ground, driven) if transposed else (driven, ground)))
 
 
 def cell_volts(
-    conductances: Any, volts: Any, transposed: bool, shares_lines: bool, xp: ModuleType
-) -> Any:
-    """Voltages (..., sides, outputs, inputs, batch) that drive the cells, ready to broadcast.
+    conductances: Conductances, volts: Volts, transposed: bool, shares_lines: bool, xp: ModuleType
+) -> Volts:
+    """Voltages that drive the cells.
 
-    An MVM drives the pairs of a shared output line with opposite voltages; a VMM drives the line.
+    An MVM drives the cells of a pair on a shared output line with opposite voltages; a VMM drives
+    that line.
+
+    Args:
+        conductances: Of the cells, (..., sides, outputs, inputs).
+        volts: At the lines that are driven, as in ``Circuit.currents``.
+        transposed: Whether the outputs are driven.
+        shares_lines: Whether the cells of a pair share an output line.
+        xp: Array module of the arguments.
+
+    Returns:
+        Voltages that broadcast to (..., sides, outputs, inputs, batch).
     """
     if transposed:
         return volts[..., :, None, :]
@@ -201,10 +292,17 @@ def cell_volts(
     return spread
 
 
-def line_currents(amps: Any, transposed: bool, shares_lines: bool) -> Any:
-    """Sums of cell currents (..., sides, outputs, inputs, batch) along the lines that are read.
+def line_currents(amps: Amps, transposed: bool, shares_lines: bool) -> Amps:
+    """Currents of the lines that are read.
 
-    In the sense in which the difference of a pair takes them.
+    Args:
+        amps: Currents of the cells, (..., sides, outputs, inputs, batch).
+        transposed: Whether the outputs are driven, so that the inputs are read.
+        shares_lines: Whether the cells of a pair share an output line.
+
+    Returns:
+        Sums along the lines, as ``Circuit.currents`` returns them: that of the second side of a
+        pair is the one to be subtracted.
     """
     if transposed:
         return amps.sum(axis=-3)

@@ -16,6 +16,7 @@ import numpy as np
 
 from simulator.circuits.wires import Wires
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Array, Conductances, Volts
 
 # From this many values on, adding line by line outruns the product with a triangular matrix.
 LOOP_VALUES = 512
@@ -29,17 +30,25 @@ CANCELLED = 1e-9
 # Rounding of an output, relative to the currents that it is the sum of.
 ROUNDING = 1e-13
 
-Cell = Callable[[Any], tuple[Any, Any]]
+# Current and differential conductance of all cells, from the voltages across them.
+CellsAt = Callable[[Volts], tuple[Amps, Conductances]]
+# Resistances (n,) along a supply line and along an output line.
 Profiles = tuple[np.ndarray, np.ndarray]
 
 
 class Drops:
-    """The drops P(i) of cell currents (..., p, m, n, B), and what flows through the sensed ends.
+    """The drops P(i) that cell currents cause along their lines, and what the lines carry off.
 
-    MVM: drivers before output 0, grounds after input n-1. VMM (``transposed``): drivers of the
-    output lines before input 0, grounds of the input lines after output m-1. With ``supply``, the
-    segments (n,) of supply and output lines as `ladder.currents` takes them, every output line has
-    supply lines of its own in place of the input lines.
+    In an MVM the drivers sit before output 0 and the grounds after input n-1; in a VMM the drivers
+    of the output lines before input 0, the grounds of the input lines after output m-1.
+
+    Args:
+        shape: Of the cell currents, (..., p, m, n, B): p cells at each of m x n places, B vectors.
+        wires: Resistances of the wires; without effect beside ``supply``.
+        transposed: Whether the output lines are driven, as in a VMM.
+        xp: Array module of the currents.
+        supply: Resistances along supply and output lines, as `ladder.currents` takes them; every
+            output line then has supply lines of its own in place of the input lines.
     """
 
     def __init__(
@@ -58,14 +67,22 @@ class Drops:
         if supply is not None:
             inputs, outputs = supply[0], supply[1][::-1]
         axis = INPUT_AXIS if supply is None else OUTPUT_AXIS
-        self.inputs = _Line(axis, inputs, not transposed, shape, xp)
-        self.outputs = _Line(OUTPUT_AXIS, outputs, transposed, shape, xp)
+        self.inputs = _LineDrops(axis, inputs, not transposed, shape, xp)
+        self.outputs = _LineDrops(OUTPUT_AXIS, outputs, transposed, shape, xp)
         # With the inputs first in memory: what is added along a line then lies in one piece.
         spare = xp.empty((n, *shape[:CELL_AXIS], 1, m, shape[-1]))
         self.spare = xp.moveaxis(spare, 0, OUTPUT_AXIS)
 
-    def __call__(self, currents: Any, out: Any) -> Any:
-        """Write the drops to ``out``; the output currents, with one value for each sensed line."""
+    def __call__(self, currents: Amps, out: Volts) -> Any:
+        """The drops of cell currents, and the currents of the lines that are read.
+
+        Args:
+            currents: Cell currents of the shape that the object was made for.
+            out: Where the drops are written to, of the same shape.
+
+        Returns:
+            Currents of the lines that are read, with length 1 on the axes that they sum over.
+        """
         joint = currents
         if currents.shape[CELL_AXIS] > 1:
             joint = currents.sum(axis=CELL_AXIS, keepdims=True)
@@ -75,8 +92,16 @@ class Drops:
         out += self.spare
         return sensed
 
-    def potentials(self, currents: Any, drive: Any) -> tuple[Any, Any]:
-        """Voltages of input and output nodes, each (..., p or 1, m, n, B)."""
+    def potentials(self, currents: Amps, drive: Volts) -> tuple[Any, Any]:
+        """Voltages of the nodes where cells meet their lines.
+
+        Args:
+            currents: Cell currents.
+            drive: Voltages of the drivers; broadcasts against the currents.
+
+        Returns:
+            Voltages of the input nodes and of the output nodes, each (..., p or 1, m, n, B).
+        """
         xp, joint = self.xp, currents.sum(axis=CELL_AXIS, keepdims=True)
         inputs, outputs = xp.empty(currents.shape), xp.empty(joint.shape)
         self.inputs.drops(currents, inputs)
@@ -85,14 +110,14 @@ class Drops:
             return inputs, drive - outputs
         return drive - inputs, outputs
 
-    def lines(self, values: Any) -> Any:
-        """Sums over the cells of each sensed line."""
+    def lines(self, values: Array) -> Array:
+        """Sums over the cells of each line that is read, with length 1 on the summed axes."""
         axes = INPUT_AXIS if self.transposed else (CELL_AXIS, OUTPUT_AXIS)
         return values.sum(axis=axes, keepdims=True)
 
 
-class _Line:
-    """Parallel lines along one axis; ``segments`` are counted from their port, driver or ground."""
+class _LineDrops:
+    """The drops along parallel lines; ``segments`` begin at the port, a driver or a ground."""
 
     def __init__(
         self,
@@ -114,7 +139,7 @@ class _Line:
             shared = np.minimum(shared[:, None], shared)[:: self.step, :: self.step]
             self.shared = xp.asarray(np.ascontiguousarray(shared))
 
-    def drops(self, currents: Any, out: Any) -> None:
+    def drops(self, currents: Amps, out: Volts) -> None:
         if not any(self.segments):
             out[...] = 0.0
             self.through = currents.sum(axis=self.axis, keepdims=True)
@@ -126,7 +151,7 @@ class _Line:
         else:
             self._drops_by_product(currents, out)
 
-    def _drops_by_lines(self, currents: Any, out: Any) -> None:
+    def _drops_by_lines(self, currents: Amps, out: Volts) -> None:
         out[-1] = currents[-1]
         for k in range(len(out) - 2, -1, -1):
             np.add(out[k + 1], currents[k], out=out[k])
@@ -136,7 +161,7 @@ class _Line:
             out[k] *= self.segments[k]
             out[k] += out[k - 1]
 
-    def _drops_by_product(self, currents: Any, out: Any) -> None:
+    def _drops_by_product(self, currents: Amps, out: Volts) -> None:
         self.through = currents.sum(axis=self.axis, keepdims=True)
         if self.axis == INPUT_AXIS:
             flat = (*currents.shape[:INPUT_AXIS], currents.shape[INPUT_AXIS], -1)
@@ -148,21 +173,35 @@ class _Line:
 
 
 def solve(
-    conductances: Any,
+    conductances: Conductances,
     wires: Wires,
-    volts: Any,
+    volts: Volts,
     tolerance: float,
     xp: ModuleType = np,
     start: Any = None,
     limit: int = LIMIT,
     transposed: bool = False,
-) -> Any:
-    """Currents (..., p, m, n, B) of linear cells (..., p, m, n, 1 or B).
+) -> Amps:
+    """Currents of ohmic cells, by conjugate gradients.
 
-    ``volts`` are open-circuit voltages of the cells and broadcast against them: inputs
-    (..., p or 1, 1, n, B) for an MVM, (..., 1, m, 1, B) for a VMM (``transposed``). ``start`` are
-    currents near the solution. The error of no output current exceeds ``tolerance`` times the
-    largest output current of its vector. Raises ModelError after ``limit`` iterations.
+    Args:
+        conductances: Of p cells at each of m x n places, (..., p, m, n, 1), or (..., p, m, n, B)
+            where each of the B vectors meets cells of its own.
+        wires: Resistances of the wires, in units of one over a full cell.
+        volts: Open-circuit voltages of the cells, which broadcast against them: those of the
+            inputs, (..., p or 1, 1, n, B), for an MVM; (..., 1, m, 1, B) for a VMM.
+        tolerance: Largest error of an output current, relative to the largest output current of its
+            vector.
+        xp: Array module of the arguments.
+        start: Cell currents near the solution, if any are known.
+        limit: Most iterations.
+        transposed: Whether the output lines are driven, as in a VMM.
+
+    Returns:
+        Currents of the cells, (..., p, m, n, B).
+
+    Raises:
+        ModelError: The tolerance is not reached within ``limit`` iterations.
 
     The bound: ``A i = V`` with ``A = diag(1/G) + P``. Currents with residual r are off by
     ``e = -inv(A) r``, and an output, the sum u.i over one line, by ``u.e``, at most
@@ -191,13 +230,13 @@ def solve(
     return currents
 
 
-def _largest(volts: Any, xp: ModuleType) -> Any:
+def _largest(volts: Volts, xp: ModuleType) -> Volts:
     """Largest magnitude of each vector (..., 1, 1, 1, B); one where all are zero."""
     largest = xp.abs(volts).max(axis=ARRAY_AXES, keepdims=True)
     return xp.where(largest > 0, largest, 1.0)
 
 
-def _rounding(currents: Any, drops: Drops) -> Any:
+def _rounding(currents: Amps, drops: Drops) -> Amps:
     """What rounding leaves of outputs whose cell currents cancel, (..., 1, 1, 1, B)."""
     gross = drops.lines(drops.xp.abs(currents))
     lines = gross[..., 0].size // max(1, int(np.prod(gross.shape[:CELL_AXIS])))
@@ -205,13 +244,13 @@ def _rounding(currents: Any, drops: Drops) -> Any:
 
 
 def _conjugate_gradients(
-    g: Any,
-    volts: Any,
+    g: Conductances,
+    volts: Volts,
     drops: Drops,
     relative: float,
-    absolute: Any,
+    absolute: Array,
     limit: int,
-    near: Any = None,
+    near: Volts | None = None,
 ) -> tuple[Any, Any, Any]:
     """Cell voltages v with ``v + P(g v) = volts``, the bound on the output error and its goal.
 
@@ -258,24 +297,36 @@ def _conjugate_gradients(
 
 
 def newton(
-    cell: Cell,
+    cell: CellsAt,
     wires: Wires,
-    volts: Any,
+    volts: Volts,
     tolerance: float,
     xp: ModuleType = np,
     start: Any = None,
     limit: int = LIMIT,
     transposed: bool = False,
     supply: Profiles | None = None,
-) -> Any:
-    """Currents (..., p, m, n, B) of nonlinear cells, by Newton's method on the cell voltages.
+) -> Amps:
+    """Currents of nonlinear cells, by Newton's method on the voltages across the cells.
 
-    ``cell`` gives current and differential conductance (..., p, m, n, B) for voltages that
-    broadcast to that shape; both rise with the voltage, or the conductance counts as zero.
-    ``volts``, ``transposed``, ``tolerance`` and ``limit`` (of the inner iterations of one step) are
-    those of `solve`, ``start`` are cell voltages near the solution. ``supply`` gives every output
-    line supply lines of its own (see `Drops`; ``wires`` then counts for nothing). Raises
-    ModelError.
+    Args:
+        cell: Gives currents and differential conductances, (..., p, m, n, B), for voltages that
+            broadcast to that shape. A differential conductance below zero counts as zero.
+        wires: Resistances of the wires; without effect beside ``supply``.
+        volts: Open-circuit voltages of the cells, as in `solve`.
+        tolerance: Largest error of an output current, as in `solve`.
+        xp: Array module of the arguments.
+        start: Voltages across the cells near the solution, if any are known.
+        limit: Most inner iterations of one step.
+        transposed: Whether the output lines are driven, as in a VMM.
+        supply: Resistances along supply and output lines, where every output line has supply lines
+            of its own; see `Drops`.
+
+    Returns:
+        Currents of the cells, (..., p, m, n, B).
+
+    Raises:
+        ModelError: The tolerance is not reached.
 
     The bound is that of `solve` with conductances that are never below the differential ones nor
     below the secants I / V: between result and solution ``<dv, di> + <di, P di> = <r, di>`` for the
@@ -322,7 +373,9 @@ def newton(
     raise _unconverged("Newton's method", STEPS, reached, tolerance)
 
 
-def _weights(current: Any, v: Any, slope: Any, scale: Any, xp: ModuleType) -> Any:
+def _weights(
+    current: Amps, v: Volts, slope: Conductances, scale: Volts, xp: ModuleType
+) -> Conductances:
     """Conductances that residual voltages are weighed with: differential ones or secants."""
     across = xp.abs(v)
     small = across < 1e-9 * scale
@@ -330,7 +383,7 @@ def _weights(current: Any, v: Any, slope: Any, scale: Any, xp: ModuleType) -> An
     return xp.maximum(slope, secant)
 
 
-def _merit(missing: Any, weight: Any, scale: Any, xp: ModuleType) -> Any:
+def _merit(missing: Volts, weight: Conductances, scale: Volts, xp: ModuleType) -> Array:
     """Weighted squares of the residual, in units of the largest voltage of a vector."""
     residual = missing / scale
     return _dot(residual, weight * residual, xp)
@@ -339,9 +392,20 @@ def _merit(missing: Any, weight: Any, scale: Any, xp: ModuleType) -> Any:
 def predicted_seconds(
     p: int, m: int, n: int, vectors: int, strength: float, tolerance: float
 ) -> float:
-    """Rough time of `solve` on one processor core, for wires of a given `Wires.strength`.
+    """Rough time of `solve` on one processor core.
 
-    Meant for a comparison with `effective.predicted_seconds` of the same machine.
+    Meant for a comparison with `effective.predicted_seconds` on the same machine.
+
+    Args:
+        p: Cells at each place.
+        m: Number of outputs.
+        n: Number of inputs.
+        vectors: Number of input vectors, of all arrays together.
+        strength: How much the wires matter, see `Wires.strength`.
+        tolerance: As in `solve`.
+
+    Returns:
+        Seconds.
     """
     root = math.sqrt(1 + strength)
     # Conjugate gradients for a condition of 1 + strength; many eigenvalues are near 1.
@@ -355,12 +419,12 @@ def predicted_seconds(
     return 20e-9 * values + applications * each
 
 
-def _dot(one: Any, other: Any, xp: ModuleType) -> Any:
+def _dot(one: Array, other: Array, xp: ModuleType) -> Array:
     """Inner products of whole arrays, for each vector: (..., 1, 1, 1, B)."""
     return xp.einsum("...kijb,...kijb->...b", one, other)[..., None, None, None, :]
 
 
-def _unconverged(method: str, limit: int, reached: Any, tolerance: float) -> ModelError:
+def _unconverged(method: str, limit: int, reached: Array, tolerance: float) -> ModelError:
     return ModelError(
         f"{method} for the wire resistances reached an error of {float(reached.max()):.1e} of the "
         f"largest output current in {limit} iterations, and {tolerance:.1e} is asked for. Raise "

@@ -1,8 +1,8 @@
-"""The slow oracle: Kirchhoff's current law at every node, solved as one sparse linear system.
+"""The slow reference: Kirchhoff's current law at every node, solved as one sparse linear system.
 
-Written from the drawing of the network alone, so that the fast solvers have something to be held
-against. Nodes that a segment without resistance joins are one node. Wires whose resistance is
-below about 1e-6 of a cell's cost digits here, because conductances are added up.
+Written from the drawing of the network alone, so that the fast solvers can be tested against it.
+Nodes that a segment without resistance joins are one node. Wires whose resistance is below about
+1e-6 of that of a cell cost accuracy here, because conductances are added up.
 """
 
 from __future__ import annotations
@@ -20,12 +20,18 @@ class Solution:
     """Voltages and currents of p cells at each of m x n places, for B vectors.
 
     Cell currents flow from driver to ground. For a VMM the driven lines are the output lines.
+
+    Args:
+        cell_currents: Currents of the cells, (p, m, n, B).
+        input_volts: Voltages of the nodes where cells meet their input lines, (p, m, n, B).
+        output_volts: Voltages of the nodes where the cells of a place meet, (m, n, B).
+        output_currents: Currents into virtual ground, (m, B), or (p, n, B) for a VMM.
     """
 
-    cell_currents: np.ndarray  # (p, m, n, B)
-    input_volts: np.ndarray  # (p, m, n, B), of the node where a cell meets its input line
-    output_volts: np.ndarray  # (m, n, B), of the node where the cells of a place meet
-    output_currents: np.ndarray  # into virtual ground: MVM (m, B), VMM (p, n, B)
+    cell_currents: np.ndarray
+    input_volts: np.ndarray
+    output_volts: np.ndarray
+    output_currents: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,14 @@ class _Network:
 def solve(
     conductances: np.ndarray, wires: Wires, volts: np.ndarray, transposed: bool = False
 ) -> Solution:
-    """All voltages and currents of cells of shape (p, m, n) driven from the lines.
+    """All voltages and currents of ohmic cells that are driven from their lines.
 
-    MVM: ``volts`` (p, n, B) drive the input lines. VMM (``transposed``): ``volts`` (m, B) drive the
-    output lines before input 0, and the input lines are grounded after output m-1.
+    Args:
+        conductances: Of p cells at each of m x n places, (p, m, n).
+        wires: Resistances of the wires.
+        volts: At the input lines, (p, n, B); for a VMM at the output lines before input 0, (m, B).
+        transposed: Whether the output lines are driven, as in a VMM; the input lines are then
+            grounded after output m-1.
     """
     p, m, n = conductances.shape
     # The terminals stay with their lines, at the end where the driver or the ground is.
@@ -153,13 +163,19 @@ def solve_separate(
     volts: np.ndarray,
     least_input: float = 1e-9,
 ) -> Solution:
-    """All voltages and currents of cells (p, m, n) on supply lines of their own, gated by inputs.
+    """All voltages and currents of cells on supply lines, which inputs switch on and off.
 
-    Each output line has p supply lines parallel to it, driven before input 0. A cell is there only
-    where its input exceeds ``least_input``, and then ``I = g (x + s - t)`` with s and t the drops
-    along its supply and its output line. ``volts`` is (n, B) or (p, n, B). The profiles (n,) hold
-    the segment before each input (supply) and after it (output), terminals and unselected rows
-    included.
+    Each output line has p supply lines parallel to it, driven before input 0. A cell conducts only
+    where its input is on, and then ``I = g (x + s - t)`` with s and t the drops along its supply
+    line and its output line.
+
+    Args:
+        conductances: Of p cells at each of m x n places, (p, m, n).
+        supply_profile: Resistances along a supply line, (n,), each before its input.
+        output_profile: Resistances along an output line, (n,), each after its input; both with
+            terminals and unused inputs.
+        volts: Inputs x, (n, B) or (p, n, B).
+        least_input: Magnitude above which an input is on.
     """
     p, m, n = conductances.shape
     network = _Network(

@@ -15,9 +15,9 @@ import numpy as np
 
 from simulator.circuits import effective, iterative, ladder, nodal
 from simulator.circuits.ideal import (
-    CellLaw,
     CellState,
     Circuit,
+    CurrentLaw,
     IdealCircuit,
     UncoupledNonlinearCircuit,
     cell_volts,
@@ -25,6 +25,7 @@ from simulator.circuits.ideal import (
 )
 from simulator.circuits.wires import Wires
 from simulator.errors import ModelError, NotSupportedError
+from simulator.quantities import Amps, Array, Conductances, Volts
 
 Method = Literal["auto", "effective", "iterative", "nodal"]
 # Iterations for a look inside: it may take longer than a multiply.
@@ -34,14 +35,19 @@ Profiles = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class _WiredCircuit(Circuit):
-    """Wires and how they are solved.
+    """Wires, and how their currents are solved for.
 
-    ``tolerance``: largest error of an output current, relative to the largest output of the
-    vector; ``iterations``: most steps of the iterative solver. ``law`` None stands for Ohm's.
+    Args:
+        wires: Resistances of the wires, in units of one over a full cell.
+        law: Current of the cells; None stands for Ohm's law.
+        method: Solver; "auto" takes the one that is expected to be faster.
+        tolerance: Largest error of an output current, relative to the largest output current of its
+            vector, for the iterative solver.
+        iterations: Most iterations of it.
     """
 
     wires: Wires
-    law: CellLaw | None = None
+    law: CurrentLaw | None = None
     method: Method = "auto"
     tolerance: float = 1e-6
     iterations: int = iterative.LIMIT
@@ -53,23 +59,23 @@ class _WiredCircuit(Circuit):
             return IdealCircuit(self.shares_lines)
         return UncoupledNonlinearCircuit(self.law, self.shares_lines)
 
-    def slopes(self, conductances: Any) -> Any:
+    def slopes(self, conductances: Conductances) -> Conductances:
         """Differential conductances of the cells at zero volts."""
         return conductances if self.law is None else self.law(conductances, 0.0)[1]
 
-    def _networks(self, cells: Any, behind: int = 2) -> Any:
-        """Cells (..., sides, outputs, inputs) as solvers take them, with the cells of a place.
+    def _networks(self, cells: Array, behind: int = 2) -> Array:
+        """Cells (..., sides, outputs, inputs) as solvers take them: (..., p, outputs, inputs).
 
-        The sides are the cells of one network, or networks of one cell at each place. ``behind``
-        axes follow the sides.
+        Where the sides share their lines they are the p cells at each place of one network, else
+        each side is a network with one cell at each place. ``behind`` axes follow the sides.
         """
         return cells if self.shares_lines else cells[(..., None, *[slice(None)] * behind)]
 
-    def _sides(self, cells: Any, behind: int = 2) -> Any:
+    def _sides(self, cells: Array, behind: int = 2) -> Array:
         """The inverse of ``_networks``."""
         return cells if self.shares_lines else cells.squeeze(-behind - 1)
 
-    def _state(self, amps: Any, potentials: tuple[Any, Any], xp: ModuleType) -> CellState:
+    def _state(self, amps: Amps, potentials: tuple[Volts, Volts], xp: ModuleType) -> CellState:
         sides = (self._sides(xp.broadcast_to(volts, amps.shape), 3) for volts in potentials)
         return CellState(self._sides(amps, 3), *sides)
 
@@ -99,8 +105,8 @@ class _InputSource(_WiredCircuit):
         """True where cells are nonlinear or the iterative solver is asked for."""
         return not self.is_linear or self.method == "iterative"
 
-    def prefers_currents(self, conductances: Any, vectors: int) -> bool:
-        """By the expected time of both solvers."""
+    def prefers_currents(self, conductances: Conductances, vectors: int) -> bool:
+        """Decided by the expected time of both solvers."""
         if self.method != "auto" or not self.is_linear:
             return self.solves_each_input
         *arrays, p, m, n = self._networks(conductances).shape
@@ -111,7 +117,9 @@ class _InputSource(_WiredCircuit):
         )
         return each < effective.predicted_seconds(p, m, n, count)
 
-    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
+    def effective(
+        self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
+    ) -> Conductances:
         """Effective conductances; exact. Raises ModelError for nonlinear cells."""
         if not self.is_linear:
             raise ModelError("an array of nonlinear cells has no effective conductances")
@@ -122,18 +130,39 @@ class _InputSource(_WiredCircuit):
         return self._sides(solve(cells, self.wires, xp))
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
-        """Line currents, by the cheaper of the solvers that ``method`` allows."""
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
+        """Currents of the lines, by the faster of the solvers that ``method`` allows."""
         if self.is_linear and not self.prefers_currents(conductances, volts.shape[-1]):
             return super().currents(conductances, volts, transposed, xp)
         amps = self.cell_currents(conductances, volts, transposed, xp)
         return line_currents(amps, transposed, self.shares_lines)
 
     def cell_currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
-        """Currents of all cells (..., sides, outputs, inputs, batch), iteratively."""
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
+        """Currents of all cells, by the iterative solver.
+
+        Args:
+            conductances: Of the cells, (..., sides, outputs, inputs).
+            volts: At the lines that are driven, as in :meth:`currents`.
+            transposed: Whether the outputs are driven, as in a VMM.
+            xp: Array module of the arguments.
+
+        Returns:
+            Currents (..., sides, outputs, inputs, batch).
+
+        Raises:
+            ModelError: The solver does not reach its tolerance.
+        """
         self._require_ohmic()
         cells = self._networks(conductances)[..., None]
         drive = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
@@ -148,9 +177,13 @@ class _InputSource(_WiredCircuit):
         return self._sides(amps, 3)
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
-        """Everything inside the array, for arguments as in ``currents``."""
+        """Currents and voltages inside the array."""
         patient = replace(self, iterations=max(self.iterations, PATIENCE))
         amps = self._networks(patient.cell_currents(conductances, volts, transposed, xp), 3)
         drive = cell_volts(conductances, volts, transposed, self.shares_lines, xp)
@@ -172,8 +205,10 @@ class InterleavedInputSourceCircuit(_InputSource):
 class _SeparateSource(_WiredCircuit):
     """Inputs switch cells between a supply line and the output line next to it.
 
-    ``array_inputs`` is the length of the array (0: as long as the matrix needs), of which the
-    ``selected`` end holds the matrix; the rest of both lines lies in series with it.
+    Args:
+        array_inputs: Number of inputs that the array has; 0 for as many as the matrix.
+        selected: Which end of the array holds a matrix that has fewer; the rest of both lines then
+            lies in series with it.
     """
 
     array_inputs: int = 0
@@ -190,9 +225,13 @@ class _SeparateSource(_WiredCircuit):
         return False
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
-        """Line currents, line by line. Raises NotSupportedError for a VMM."""
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
+        """Currents of the lines, solved line by line. Raises NotSupportedError for a VMM."""
         _require_inputs(transposed)
         self._require_ohmic()
         cells, drive = self._gated(conductances, volts, xp)
@@ -210,9 +249,13 @@ class _SeparateSource(_WiredCircuit):
         return xp.stack(sides, axis=-3)
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
-        """Everything inside the array, for arguments as in ``currents``."""
+        """Currents and voltages inside the array."""
         _require_inputs(transposed)
         cells, drive = self._gated(conductances, volts, xp)
         profiles = self.profiles(conductances.shape[-1])
@@ -221,19 +264,23 @@ class _SeparateSource(_WiredCircuit):
         drops = iterative.Drops(amps.shape, self.wires, transposed, xp, profiles)
         return self._state(amps, drops.potentials(amps, drive[..., None, :, :]), xp)
 
-    def _gated(self, conductances: Any, volts: Any, xp: ModuleType) -> tuple[Any, Any]:
+    def _gated(
+        self, conductances: Conductances, volts: Volts, xp: ModuleType
+    ) -> tuple[Conductances, Volts]:
         """Cells of networks (..., p, outputs, inputs) and their inputs (..., p, inputs, batch)."""
         drive = self._networks(cell_volts(conductances, volts, False, self.shares_lines, xp), 3)
         cells, drive = self._networks(conductances), drive[..., 0, :, :]
         return cells, drive.reshape(*[1] * (cells.ndim - drive.ndim), *drive.shape)
 
-    def _cell_currents(self, cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) -> Any:
+    def _cell_currents(
+        self, cells: Array, profiles: Profiles, drive: Volts, xp: ModuleType
+    ) -> Amps:
         """Currents (..., p, outputs, inputs, batch), iteratively."""
         drive = drive[..., None, :, :]
         gates = (xp.abs(drive) > ladder.LEAST_INPUT) * 1.0
         law = self.law or _ohmic
 
-        def gated(volts: Any) -> tuple[Any, Any]:
+        def gated(volts: Volts) -> tuple[Amps, Conductances]:
             amps, slope = law(cells[..., None], volts)
             return amps * gates, slope * gates
 
@@ -242,7 +289,15 @@ class _SeparateSource(_WiredCircuit):
         )
 
     def profiles(self, inputs: int) -> Profiles:
-        """Segments before each input (supply line) and after it (output line), with terminals."""
+        """Resistances along the two lines of an output.
+
+        Args:
+            inputs: Number of inputs of the matrix.
+
+        Returns:
+            Those of the supply line (inputs,), each before its input, and those of the output line
+            (inputs,), each after it; terminals and unused inputs included.
+        """
         wires, idle = self.wires, max(self.array_inputs - inputs, 0)
         supply, output = np.full(inputs, wires.input_segment), wires.output_profile(inputs)
         supply[0] += wires.input_terminal
@@ -271,11 +326,11 @@ def _require_inputs(transposed: bool) -> None:
         )
 
 
-def _ohmic(conductances: Any, volts: Any) -> tuple[Any, Any]:
+def _ohmic(conductances: Conductances, volts: Volts) -> tuple[Amps, Conductances]:
     return conductances * volts, conductances + 0.0 * volts
 
 
-def _nodal_effective(cells: Any, wires: Wires, transposed: bool, xp: ModuleType) -> Any:
+def _nodal_effective(cells: Array, wires: Wires, transposed: bool, xp: ModuleType) -> Conductances:
     """Effective conductances (..., p, m, n) by one plain solve for each array."""
     host = _on_host(cells, xp)
     p, m, n = host.shape[-3:]
@@ -291,7 +346,7 @@ def _nodal_effective(cells: Any, wires: Wires, transposed: bool, xp: ModuleType)
     return xp.asarray(result, dtype=cells.dtype)
 
 
-def _nodal_separate(cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) -> Any:
+def _nodal_separate(cells: Array, profiles: Profiles, drive: Volts, xp: ModuleType) -> Amps:
     """Output currents (..., m, B) of gated cells by one plain solve for each array and input."""
     host, volts = _on_host(cells, xp), _on_host(drive, xp)
     leading = np.broadcast_shapes(host.shape[:-3], volts.shape[:-3])
@@ -303,5 +358,5 @@ def _nodal_separate(cells: Any, profiles: Profiles, drive: Any, xp: ModuleType) 
     return xp.asarray(result)
 
 
-def _on_host(array: Any, xp: ModuleType) -> np.ndarray:
+def _on_host(array: Array, xp: ModuleType) -> np.ndarray:
     return np.asarray(array if xp is np else array.get())
