@@ -52,9 +52,15 @@ class OhmCoreWarning(RuntimeWarning):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a hint such as ``" Did you mean 'cell_bits'?"``, or ``""`` if nothing is close.
+    """A hint at the nearest existing name, for the end of a message.
 
-    The comparison ignores case. The hint starts with a blank so that it can follow a sentence.
+    Args:
+        name: What was given.
+        names: What exists; the comparison ignores case.
+
+    Returns:
+        A hint such as ``" Did you mean 'cell_bits'?"``, with a blank in front so that it can follow
+        a sentence; ``""`` if nothing is close.
     """
     from difflib import get_close_matches
 
@@ -64,7 +70,19 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def require_shape(model: object, result: Any, shape: tuple[int, ...]) -> Any:
-    """``result`` if it has ``shape``. Raises ModelError naming the model that gave it."""
+    """Check the shape of what a model returned.
+
+    Args:
+        model: The model, for the message.
+        result: What it returned.
+        shape: The shape that is needed.
+
+    Returns:
+        ``result``.
+
+    Raises:
+        ModelError: ``result`` has another shape, or none.
+    """
     if getattr(result, "shape", None) != shape:
         raise ModelError(
             f"{type(model).__name__} returned {type(result).__name__} of shape "
@@ -88,9 +106,12 @@ _warned: set[Hashable] = set()
 
 
 def warn_once(key: Hashable, message: str, stacklevel: int = 2) -> None:
-    """Issue an :class:`OhmCoreWarning` the first time that `key` is seen in this process.
+    """Issue an :class:`OhmCoreWarning`, once in a process.
 
-    `stacklevel` counts as in :func:`warnings.warn`, 1 being the caller of this function.
+    Args:
+        key: Says which warnings are the same one.
+        message: Its text.
+        stacklevel: Whose line it points at, as in :func:`warnings.warn`; 1 is the caller's.
     """
     if key not in _warned:
         _warned.add(key)

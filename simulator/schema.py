@@ -23,10 +23,18 @@ from .errors import ParameterError, nearest
 class Spec:
     """What values a parameter may take.
 
-    `type` is bool, int, float, str, an IntEnum class, ``"array"`` (a [min, max] pair, a list of
-    such pairs, or empty), ``list[int]`` or ``list[bool]``. `low` and `high` bound numbers, or
-    every entry of a list; without a bound any finite number is allowed, and infinity only where it
-    is a bound itself. `choices` lists the allowed values; `optional` admits None.
+    Args:
+        type: bool, int, float, str, an IntEnum class, ``"array"`` (a [min, max] pair, a list of
+            such pairs, or empty), ``list[int]`` or ``list[bool]``.
+        low: Lower bound of a number, or of every entry of a list. Without a bound any finite number
+            is allowed; infinity only where it is a bound itself.
+        high: Upper bound, likewise.
+        low_open: Whether ``low`` itself is not allowed.
+        high_open: Whether ``high`` itself is not allowed.
+        choices: The allowed values; None for no such restriction.
+        optional: Whether None is allowed.
+        unit: Unit, for messages and documentation.
+        doc: Meaning, for documentation.
     """
 
     type: Any = float
@@ -40,10 +48,18 @@ class Spec:
     doc: str = ""
 
     def check(self, path: str, value: Any) -> Any:
-        """Return `value` as the declared type.
+        """Check a value and turn it into the declared type.
 
-        Raises :class:`~simulator.errors.ParameterError` that names `path`, what was given, what
-        is allowed and, for names, the nearest one.
+        Args:
+            path: Path of the parameter, for the message.
+            value: What was given.
+
+        Returns:
+            The value as the declared type.
+
+        Raises:
+            ParameterError: The value has another type or is not allowed; the message names the
+                path, what was given, what is allowed and, for names, the nearest one.
         """
         if value is None and self.optional:
             return None
@@ -68,17 +84,17 @@ class Spec:
 
     @property
     def mutable(self) -> bool:
-        """Whether values of this type can be changed in place, so that copies are needed."""
+        """True where values of this type can be changed in place, so that copies are needed."""
         return self.type in ("array", list[int], list[bool])
 
     def copy_value(self, value: Any) -> Any:
-        """Return a copy of a checked value that shares nothing mutable with it."""
+        """A copy of a checked value, which shares nothing with it that can be changed."""
         if not self.mutable or value is None:
             return value
         return _coercer(self.type)(value)
 
     def invalid_examples(self) -> list[Any]:
-        """Return wrong values built from the declaration; :meth:`check` rejects each of them."""
+        """Wrong values that follow from the declaration, for tests; :meth:`check` rejects each."""
         wrong: list[Any] = [object(), {"a": 1}, 1j]
         if not self.optional and self.type != "array":
             wrong.append(None)
@@ -175,10 +191,27 @@ def parameter(
     unit: str = "",
     doc: str = "",
 ) -> Any:
-    """Declare a field of a model or of a parameter node; arguments as in :class:`Spec`.
+    """Declare a parameter of a model, or a leaf of a parameter node.
 
-    Returns a dataclass field whose ``metadata["spec"]`` is the :class:`Spec`. A default that the
-    declaration itself rejects raises :class:`~simulator.errors.ParameterError`.
+    Args:
+        default: Value where none is given.
+        type: bool, int, float, str, an IntEnum class, ``"array"`` (a [min, max] pair, a list of
+            such pairs, or empty), ``list[int]`` or ``list[bool]``.
+        low: Lower bound of a number, or of every entry of a list. Without a bound any finite number
+            is allowed; infinity only where it is a bound itself.
+        high: Upper bound, likewise.
+        low_open: Whether ``low`` itself is not allowed.
+        high_open: Whether ``high`` itself is not allowed.
+        choices: The allowed values; None for no such restriction.
+        optional: Whether None is allowed.
+        unit: Unit, for messages and documentation.
+        doc: Meaning, for documentation.
+
+    Returns:
+        A dataclass field whose ``metadata["spec"]`` is the :class:`Spec` of these arguments.
+
+    Raises:
+        ParameterError: The declaration does not allow its own default.
     """
     choices = None if choices is None else tuple(choices)
     spec = Spec(type, low, high, low_open, high_open, choices, optional, unit, doc)
@@ -192,22 +225,30 @@ def parameter(
 
 @dataclass(frozen=True)
 class Child:
-    """A sub-node of a parameter node: its class, and its arguments in a default tree."""
+    """A declared sub-node of a parameter node: its class, and its arguments by default."""
 
     node_class: type[Any]
     defaults: dict[str, Any]
 
 
 def child(node_class: type[Any], **defaults: Any) -> Any:
-    """Declare a sub-node of `node_class`, built with `defaults` where nothing else is given."""
+    """Declare a sub-node of a parameter node.
+
+    Args:
+        node_class: Class of the sub-node.
+        **defaults: Its arguments where nothing else is given.
+    """
     return Child(node_class, defaults)
 
 
 def check_fields(model: Any) -> None:
-    """Check and coerce every declared field of a dataclass instance, also of a frozen one.
+    """Check every parameter of a model and turn it into its declared type; for ``__post_init__``.
 
-    Meant for ``__post_init__``. Raises :class:`~simulator.errors.ParameterError` naming the
-    class and the field.
+    Args:
+        model: A dataclass instance, which may be frozen.
+
+    Raises:
+        ParameterError: A value is wrong; the message names the class and the field.
     """
     for field in dataclasses.fields(model):
         spec = field.metadata.get("spec")
@@ -221,7 +262,7 @@ def _is_enum(kind: Any) -> bool:
 
 
 def _coercer(kind: Any) -> Callable[[Any], Any]:
-    """Return the function that turns a value into `kind`, or raises TypeError or ValueError."""
+    """The function that turns a value into ``kind``, or raises TypeError or ValueError."""
     if kind == list[int]:
         return _to_integers
     if kind == list[bool]:
@@ -234,7 +275,7 @@ def _coercer(kind: Any) -> Callable[[Any], Any]:
 
 
 def _scalar(value: Any) -> Any:
-    """Return the number inside a NumPy scalar or zero-dimensional array, else `value`."""
+    """The number inside a NumPy scalar or zero-dimensional array; any other value as it is."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
     return value
@@ -286,7 +327,7 @@ def _to_member(kind: type[enum.IntEnum], value: Any) -> enum.IntEnum:
 
 
 def _to_ranges(value: Any) -> Any:
-    """Return checked ranges: an array as a read-only float64 copy, anything else as a list."""
+    """Checked ranges: of an array a read-only float64 copy, of anything else a list."""
     if value is None:
         return []
     if not isinstance(value, list | tuple | np.ndarray):

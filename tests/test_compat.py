@@ -280,3 +280,12 @@ def test_an_old_package_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_names_that_gave_way_to_another_are_still_found():
+    from simulator import circuits, devices
+    from simulator.devices import measurements
+
+    assert circuits.CellLaw is circuits.CurrentLaw
+    assert circuits.CellLaw is not devices.CellLaw
+    assert measurements.Line is measurements.LogTimeLine

@@ -19,6 +19,7 @@ from simulator.converters import ADC
 from simulator.converters.adc import ComponentNormals
 from simulator.errors import ModelError, require_shape
 from simulator.legacy.numbers import numbers_of
+from simulator.quantities import Amps, Uniforms
 
 
 def get_digit(x: Any, k: int) -> Any:
@@ -29,8 +30,14 @@ def get_digit(x: Any, k: int) -> Any:
 class IADC:
     """A converter of all outputs of one array; a subclass overrides ``convert``.
 
-    The arguments are nodes of the parameter tree, and the number of the weight slice. ``bits``,
-    ``min`` and ``max`` are set before the first conversion.
+    ``bits``, ``min`` and ``max`` are set before the first conversion.
+
+    Args:
+        adc_params: The node of the ADC in the parameter tree.
+        dac_params: The node of the DAC of the same direction.
+        core_params: The node ``core``.
+        simulation_params: The node ``simulation``.
+        bitslice: Number of the weight slice whose currents it converts.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -53,17 +60,28 @@ class IADC:
         self._limits = (0.0, 0.0)
 
     def set_limits(self, matrix: Any) -> None:
-        """Take over ``min`` and ``max``; the range follows from the parameters, as for all ADCs."""
+        """Set ``min`` and ``max``; the range follows from the parameters, as for all ADCs.
+
+        Args:
+            matrix: The matrix of the array, which a subclass may look at.
+        """
         self.min, self.max = self._limits
 
-    def convert(self, vector: Any) -> Any:
-        """Currents (outputs, vectors) after conversion."""
+    def convert(self, vector: Amps) -> Amps:
+        """Currents after conversion.
+
+        Args:
+            vector: Currents of all outputs of the array, (outputs, vectors).
+
+        Returns:
+            Currents that the codes stand for, in the same shape.
+        """
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class _OldADC(ADC, abstract=True):
-    """An old model as the engine sees it."""
+    """A model in the form of CrossSim, as the engine sees it."""
 
     old: ClassVar[type[IADC]]
     nodes: Any = field(default=None, compare=False, repr=False)
@@ -78,7 +96,7 @@ class _OldADC(ADC, abstract=True):
         return dataclasses.replace(self, nodes=nodes)
 
     def fabricate(self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Any) -> Any:
-        """An object for each tile, slice and side, with what it may have drawn."""
+        """An object for each tile, slice and side; its random numbers are seeded for its place."""
         if self.nodes is None:
             raise ModelError(f"{type(self).__name__} needs the parameter tree of a core")
         normals = draw(range(1), shape[-1])
@@ -91,13 +109,13 @@ class _OldADC(ADC, abstract=True):
 
     def convert(
         self,
-        amps: Any,
-        low: Any,
-        high: Any,
+        amps: Amps,
+        low: Amps,
+        high: Amps,
         kernels: Any,
-        dither: Any = None,
+        dither: Uniforms | None = None,
         made: Any = None,
-    ) -> Any:
+    ) -> Amps:
         """Array by array, phase by phase; each sees its currents as (outputs, vectors)."""
         objects, normals, numbers = made
         number = next(numbers)
@@ -116,14 +134,14 @@ class _OldADC(ADC, abstract=True):
                     out[at] = self._converted(converter, amps[at])
         return out
 
-    def _converted(self, converter: IADC, amps: Any) -> Any:
+    def _converted(self, converter: IADC, amps: Amps) -> Amps:
         columns = np.array(amps).reshape(len(amps), -1)
         converted = np.asarray(converter.convert(columns))
         return require_shape(self, converted, columns.shape).reshape(amps.shape)
 
 
 def _adapter(old: type[IADC]) -> type[ADC]:
-    """The model class that stands for an old one."""
+    """The class of the engine that stands for a model in the form of CrossSim."""
     namespace = {"old": old, "__module__": old.__module__, "__doc__": old.__doc__}
     adapter: type[ADC] = type(f"_{old.__name__}", (_OldADC,), namespace, abstract=True)
     adapter.__name__ = old.__name__

@@ -1,10 +1,11 @@
 """Device models in the form of CrossSim: normalised conductances, arguments changed in place.
 
 Defining a subclass of ``EmptyDevice`` registers a model of its name. What the subclass draws from
-NumPy's global generator is seeded by the random stream of the core and the generator is put back,
-so such a model is as repeatable as any other. Read noise that turns out to be a mean and a spread
-is drawn per output, as that of other models. Any other model is an object for each array that lives
-as long as the core: what it keeps in its attributes from one call to the next stays with its array.
+NumPy's global generator is seeded by the random stream of the core, and the generator is put back,
+so that such a model is as repeatable as any other. Read noise that turns out to be a mean and a
+spread is drawn per output, as for other models. Otherwise there is one object for each array, which
+lives as long as the core: what it keeps in its attributes from one call to the next stays with its
+array.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from simulator.devices import Cell, Device, Draw
 from simulator.errors import ModelError
 from simulator.legacy.moments import Law, array_by_array, law_of, moments
 from simulator.legacy.numbers import GENERATOR, numbers_of, seeded
+from simulator.quantities import Amps, Conductances, Normals, Siemens, Volts
 from simulator.schema import parameter
 
 # Where Gmin is zero.
@@ -37,8 +39,13 @@ class IDevice:
 class EmptyDevice(IDevice):
     """A model without effects; a subclass overrides those that it describes.
 
-    ``device_params`` and ``weight_error_params`` are the nodes of the parameter tree; conductances
-    are in units of Gmax, voltages of the read voltage.
+    Conductances are in units of Gmax, voltages in units of the read voltage, currents in units of
+    their product. An effect gets the cells of one array, (rows, columns), which it may change in
+    place, and returns them.
+
+    Args:
+        device_params: The node ``xbar.device`` of the parameter tree.
+        weight_error_params: The node of the effect below it.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -57,43 +64,78 @@ class EmptyDevice(IDevice):
         self.time, self.initial_time = device_params.time, 0
         self.magnitude = weight_error_params.magnitude
 
-    def read_noise(self, input_: Any) -> Any:
-        """Conductances of one read."""
+    def read_noise(self, input_: Conductances) -> Conductances:
+        """Conductances in one read.
+
+        Args:
+            input_: Conductances of the cells of one array, (rows, columns).
+
+        Returns:
+            Conductances as they are read, in the same shape.
+        """
         raise NotImplementedError
 
-    def programming_error(self, input_: Any) -> Any:
-        """Conductances after programming."""
+    def programming_error(self, input_: Conductances) -> Conductances:
+        """Conductances after programming.
+
+        Args:
+            input_: Targets of the cells of one array, (rows, columns).
+
+        Returns:
+            Conductances after programming, in the same shape.
+        """
         raise NotImplementedError
 
-    def drift_error(self, input_: Any, time: float) -> Any:
-        """Conductances of programmed cells after some time."""
+    def drift_error(self, input_: Conductances, time: float) -> Conductances:
+        """Conductances of programmed cells after some time.
+
+        Args:
+            input_: Targets of the cells of one array, (rows, columns).
+            time: Time since programming, in the unit of the model.
+
+        Returns:
+            Conductances at that time, in the same shape; programming error included.
+        """
         raise NotImplementedError
 
-    def nonlinear_current(self, input_: Any, voltages: Any) -> Any:
-        """Currents of all cells."""
+    def nonlinear_current(self, input_: Conductances, voltages: Volts) -> Amps:
+        """Currents of all cells.
+
+        Args:
+            input_: Conductances of the cells.
+            voltages: Voltages across the cells, in the same shape.
+
+        Returns:
+            Currents, in the same shape.
+        """
         raise NotImplementedError
 
-    def nonlinear_current_sum(self, input_: Any, voltages: Any) -> Any:
-        """Currents of all outputs: those of the cells, added up over the inputs."""
+    def nonlinear_current_sum(self, input_: Conductances, voltages: Volts) -> Amps:
+        """Currents of all outputs: sums of the currents of their cells.
+
+        Args:
+            input_: Conductances of the cells.
+            voltages: Voltages across the cells, in the same shape.
+        """
         return self.nonlinear_current(input_, voltages).sum(axis=1)
 
 
 class _IdealDevice(EmptyDevice):
     """A model of perfect cells, to derive from."""
 
-    def read_noise(self, input_: Any) -> Any:
+    def read_noise(self, input_: Conductances) -> Conductances:
         """The cells as they are."""
         return input_
 
-    def programming_error(self, input_: Any) -> Any:
+    def programming_error(self, input_: Conductances) -> Conductances:
         """The cells as they were asked for."""
         return input_
 
-    def drift_error(self, input_: Any, time: float) -> Any:
+    def drift_error(self, input_: Conductances, time: float) -> Conductances:
         """The cells as they began."""
         return input_
 
-    def nonlinear_current(self, input_: Any, voltages: Any) -> Any:
+    def nonlinear_current(self, input_: Conductances, voltages: Volts) -> Amps:
         """Ohm's law."""
         return input_ * voltages
 
@@ -105,18 +147,18 @@ IdealDevice = _IdealDevice
 
 @dataclass(frozen=True)
 class _OldDevice(Device):
-    """An old model as the engine sees it."""
+    """A model in the form of CrossSim, as the engine sees it."""
 
     old: ClassVar[type[EmptyDevice]]
     # In CrossSim, drift takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = True
     drift_drawn_per: ClassVar[Literal["cell", "chip"]] = "chip"
-    # Law of a read that is a mean and a spread; None for any other.
+    # Law of a read that consists of a mean and a spread; None for any other.
     read_law: ClassVar[Law | None] = None
 
     magnitude: float = parameter(0.0, low=0, doc="size of the effect, as the model takes it")
     nodes: Any = field(default=None, compare=False, repr=False)
-    # The last cells whose moments were asked for, and these: both directions ask for the same.
+    # The last cells whose moments were computed, and these: both directions ask for the same.
     known: list[Any] = field(default_factory=list, compare=False, repr=False)
     # Old models by the place and the shape of their array.
     kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -144,7 +186,7 @@ class _OldDevice(Device):
             return bound
         return dataclasses.replace(_with_moments(kind, law)(), **vars(bound))
 
-    def _read_once(self, values: Any) -> Any:
+    def _read_once(self, values: Conductances) -> Conductances:
         """A read by an object of its own. Raises ModelError for one that remembers it."""
         model = self._made(self.nodes[0].time)
         before = copy.deepcopy(_attributes(model))
@@ -172,7 +214,7 @@ class _OldDevice(Device):
         device_node.time = time
         return self.old(device_node, node)
 
-    def _apply(self, effect: str, siemens: Any, cell: Cell, *args: Any) -> Any:
+    def _apply(self, effect: str, siemens: Siemens, cell: Cell, *args: Any) -> Siemens:
         def one(place: Any, values: Any) -> Any:
             return getattr(self._model(cell, place, values.shape), effect)(values, *args)
 
@@ -195,17 +237,17 @@ def _equal(a: Any, b: Any) -> bool:
         return False
 
 
-def _programmed(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
+def _programmed(self: _OldDevice, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
     with seeded(draw.seed()):
         return self._apply("programming_error", siemens, cell)
 
 
-def _read(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
+def _read(self: _OldDevice, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
     with seeded(draw.seed()):
         return self._apply("read_noise", siemens, cell)
 
 
-def _read_moments(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
+def _read_moments(self: _OldDevice, siemens: Siemens, cell: Cell) -> tuple[Siemens, ...]:
     """Mean and standard deviation of a read, in siemens."""
     known = tuple(self.known)
     if not known or known[1] != cell or not np.array_equal(known[0], siemens):
@@ -221,15 +263,15 @@ def _read_moments(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
     return known[2:]
 
 
-def _read_mean(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
+def _read_mean(self: _OldDevice, siemens: Siemens, cell: Cell) -> Siemens:
     return _read_moments(self, siemens, cell)[0]
 
 
-def _read_sigma(self: _OldDevice, siemens: Any, cell: Cell) -> Any:
+def _read_sigma(self: _OldDevice, siemens: Siemens, cell: Cell) -> Siemens:
     return _read_moments(self, siemens, cell)[1]
 
 
-def _drifted(self: _OldDevice, siemens: Any, normal: Any, cell: Cell) -> Any:
+def _drifted(self: _OldDevice, siemens: Siemens, normal: Normals, cell: Cell) -> Siemens:
     with numbers_of(normal):
         programming = self.nodes[0].programming_error
         if cell.time == 0 and programming.model != "IdealDevice":
@@ -240,7 +282,7 @@ def _drifted(self: _OldDevice, siemens: Any, normal: Any, cell: Cell) -> Any:
         return self._apply("drift_error", siemens, cell, cell.time)
 
 
-def _current(self: _OldDevice, siemens: Any, volts: Any, cell: Cell) -> Any:
+def _current(self: _OldDevice, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
     shape = np.broadcast_shapes(np.shape(siemens), np.shape(volts))
     conductances = np.broadcast_to(siemens / cell.Gmax, shape).copy()
     across = np.broadcast_to(volts / cell.Vread, shape).copy()
@@ -248,7 +290,7 @@ def _current(self: _OldDevice, siemens: Any, volts: Any, cell: Cell) -> Any:
     return np.asarray(amps, dtype=np.float64) * (cell.Gmax * cell.Vread)
 
 
-def _slope(self: _OldDevice, siemens: Any, volts: Any, cell: Cell) -> Any:
+def _slope(self: _OldDevice, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
     step = STEP * cell.Vread
     above, below = (_current(self, siemens, volts + s, cell) for s in (step, -step))
     return (above - below) / (2 * step)

@@ -20,6 +20,7 @@ from simulator.legacy.shipped import (
     UniformInverseProportionalDevice,
     UniformProportionalDevice,
 )
+from simulator.quantities import Array, Conductances
 
 __all__ = [
     "GenericDevice",
@@ -42,7 +43,7 @@ class NormalError:
 
     magnitude: float
 
-    def errors(self, shape: tuple[int, ...]) -> Any:
+    def errors(self, shape: tuple[int, ...]) -> Array:
         """One error for each cell."""
         return np.random.normal(scale=self.magnitude, size=shape)  # noqa: NPY002
 
@@ -52,32 +53,32 @@ class UniformError:
 
     magnitude: float
 
-    def errors(self, shape: tuple[int, ...]) -> Any:
+    def errors(self, shape: tuple[int, ...]) -> Array:
         """One error for each cell."""
         return (np.random.random_sample(shape) - 0.5) * self.magnitude  # noqa: NPY002
 
 
 class Independent:
-    """Errors as large for every conductance."""
+    """Errors of the same size for every conductance."""
 
-    def scale(self, input_: Any) -> Any:
-        """1."""
+    def scale(self, input_: Conductances) -> Array:
+        """What errors are multiplied by: 1."""
         return 1.0
 
 
 class Proportional:
     """Errors in proportion to the conductance."""
 
-    def scale(self, input_: Any) -> Any:
-        """The conductance."""
+    def scale(self, input_: Conductances) -> Array:
+        """What errors are multiplied by: the conductance."""
         return input_
 
 
 class Inverse:
     """Errors in inverse proportion to the conductance; none for a cell that does not conduct."""
 
-    def scale(self, input_: Any) -> Any:
-        """One over the conductance."""
+    def scale(self, input_: Conductances) -> Array:
+        """What errors are multiplied by: one over the conductance."""
         return np.divide(1.0, input_, out=np.zeros_like(input_), where=input_ != 0)
 
 
@@ -87,11 +88,11 @@ class _GenericDevice(EmptyDevice):
     errors: Any
     scale: Any
 
-    def programming_error(self, input_: Any) -> Any:
+    def programming_error(self, input_: Conductances) -> Conductances:
         """Conductances with one error each."""
         return input_ + self.scale(input_) * self.errors(input_.shape)
 
-    def read_noise(self, input_: Any) -> Any:
+    def read_noise(self, input_: Conductances) -> Conductances:
         """Conductances with one error each."""
         return input_ + self.scale(input_) * self.errors(input_.shape)
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from simulator.errors import require_shape, warn_once
 from simulator.legacy.numbers import numbers_of
+from simulator.quantities import Conductances
 
-Effect = Callable[[Any], Any]
+Effect = Callable[[Conductances], Conductances]
 # Lowest and highest conductance of a cell in units of Gmax; None without a bound.
 Limits = tuple[float, float | None]
 
@@ -50,10 +51,18 @@ class Law(NamedTuple):
 
 
 def law_of(effect: Effect, low: float, limits: Limits) -> Law | None:
-    """The law of ``effect`` between ``low`` and beyond full scale; None for no such law.
+    """The law of an effect, where it is ``mean + spread * draw`` cell by cell.
 
-    A law that clips elsewhere than at ``limits``, mixes draws or couples cells is none; nor is one
-    that fails here, which it will again, with its error, where it is used.
+    An effect that clips elsewhere than at the limits, mixes draws or couples cells has no such law;
+    nor has one that fails here, which will fail again, with its error, where it is used.
+
+    Args:
+        effect: Changes conductances by what it draws from NumPy's global generator.
+        low: Conductance from which it is probed, in units of Gmax.
+        limits: Limits of the cell, in units of Gmax.
+
+    Returns:
+        The law; None for an effect without one.
     """
     values = np.linspace(0.0, LARGEST_PROBE, np.prod(PROBES)).reshape(PROBES)
     # Off and on cells are the ends of what most arrays hold.
@@ -69,10 +78,22 @@ def law_of(effect: Effect, low: float, limits: Limits) -> Law | None:
     return None
 
 
-def moments(effect: Effect, values: Any, law: Law, limits: Limits, model: Any) -> tuple[Any, Any]:
-    """Mean and standard deviation of ``effect``, before ``limits``, for every cell of ``values``.
+def moments(
+    effect: Effect, values: Conductances, law: Law, limits: Limits, model: Any
+) -> tuple[Conductances, Conductances]:
+    """Mean and standard deviation of an effect for every cell, before its limits.
 
-    Cells that do not follow the law get estimates, and a warning naming ``model`` says so.
+    Cells that do not follow the law get estimates, and a warning says so.
+
+    Args:
+        effect: Changes conductances by what it draws from NumPy's global generator.
+        values: Conductances of the cells, in units of Gmax.
+        law: Law of the effect, from `law_of`.
+        limits: Limits of the cell, in units of Gmax.
+        model: The model, for the warning.
+
+    Returns:
+        Means and standard deviations, in the shape of ``values``.
     """
     mean, spread, fits = _fit(effect, values, law, limits)
     if fits.all():
@@ -95,11 +116,22 @@ def moments(effect: Effect, values: Any, law: Law, limits: Limits, model: Any) -
     return np.where(fits, mean, values + shift), np.where(fits, spread, estimate)
 
 
-def array_by_array(effect: Callable[[Any, Any], Any], values: Any, model: Any) -> Any:
-    """What ``effect(place, array)`` makes of each array (rows, columns); a copy, in doubles.
+def array_by_array(
+    effect: Callable[[Any, Conductances], Conductances], values: Conductances, model: Any
+) -> Conductances:
+    """Apply an effect to one array after the other, as CrossSim does.
 
-    A model sees one array at a time, as in CrossSim, and may write into its argument. Raises
-    ModelError, naming ``model``, for results of another shape.
+    Args:
+        effect: Called with the place of an array and its cells (rows, columns), a copy that it may
+            change in place.
+        values: Conductances of all arrays, (..., rows, columns).
+        model: The model, for messages.
+
+    Returns:
+        What the effect returns, as float64, in the shape of ``values``.
+
+    Raises:
+        ModelError: The effect returns another shape.
     """
     out = np.array(values, dtype=np.float64)
     for place in np.ndindex(values.shape[:-2]):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from simulator.devices.base import seed_of
+from simulator.quantities import Normals
 
 # The global generator is one for all threads; a model may ask another one.
 GENERATOR = threading.RLock()
 
 
-def numbers_of(draws: Any) -> contextlib.AbstractContextManager[None]:
+def numbers_of(draws: Normals) -> contextlib.AbstractContextManager[None]:
     """The generator seeded with the first of ``draws``, and put back afterwards."""
     return seeded(seed_of(draws))
 

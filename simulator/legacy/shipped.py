@@ -16,6 +16,7 @@ from simulator import devices, registry
 from simulator.devices import Cell, Draw
 from simulator.errors import ModelError
 from simulator.legacy.devices import METHODS, EmptyDevice
+from simulator.quantities import Amps, Conductances, Volts
 
 __all__ = [
     "SONOS",
@@ -74,24 +75,24 @@ def _draw(shape: tuple[int, ...]) -> Draw:
     )
 
 
-def _programming_error(self: _ShippedDevice, input_: Any) -> Any:
+def _programming_error(self: _ShippedDevice, input_: Conductances) -> Conductances:
     cell = self._cell(0.0)
     siemens = self._model.programmed(input_ * cell.Gmax, cell, _draw(input_.shape))
     return siemens / cell.Gmax
 
 
-def _read_noise(self: _ShippedDevice, input_: Any) -> Any:
+def _read_noise(self: _ShippedDevice, input_: Conductances) -> Conductances:
     cell = self._cell(self.time)
     return self._model.read(input_ * cell.Gmax, cell, _draw(input_.shape)) / cell.Gmax
 
 
-def _drift_error(self: _ShippedDevice, input_: Any, time: float) -> Any:
+def _drift_error(self: _ShippedDevice, input_: Conductances, time: float) -> Conductances:
     cell = self._cell(time)
     siemens = self._model.drifted(input_ * cell.Gmax, _draw(input_.shape).normal(), cell)
     return siemens / cell.Gmax
 
 
-def _nonlinear_current(self: _ShippedDevice, input_: Any, voltages: Any) -> Any:
+def _nonlinear_current(self: _ShippedDevice, input_: Conductances, voltages: Volts) -> Amps:
     cell = self._cell(self.time)
     amps = self._model.current(input_ * cell.Gmax, voltages * cell.Vread, cell)
     return amps / (cell.Gmax * cell.Vread)

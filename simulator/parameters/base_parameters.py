@@ -26,10 +26,14 @@ Node = TypeVar("Node", bound="BaseParameters")
 class BaseParameters:
     """A node of the parameter tree.
 
-    Arguments are its fields, by name or in the order of declaration. A sub-node is given as a
-    node, as a dictionary of the arguments of its class, or as None for its default. Wrong values
-    raise :class:`~simulator.errors.ParameterError`, unknown names
-    :class:`~simulator.errors.UnknownParameterError`, which is also a KeyError.
+    Args:
+        *args: Values of its fields, in the order of declaration.
+        **kwargs: Values of its fields, by name. A sub-node is given as a node, as a dictionary of
+            the arguments of its class, or as None for its default.
+
+    Raises:
+        ParameterError: A value has a wrong type or lies outside of what is allowed.
+        UnknownParameterError: There is no field of this name; also a KeyError.
     """
 
     _specs: ClassVar[dict[str, Spec]] = {}
@@ -114,7 +118,7 @@ class BaseParameters:
 
     @classmethod
     def names(cls) -> list[str]:
-        """The names of all declared fields, leaves first as declared, then sub-nodes."""
+        """Names of all declared fields: leaves in the order of declaration, then sub-nodes."""
         return [*cls._specs, *cls._children]
 
     def _extra_names(self) -> list[str]:
@@ -211,7 +215,7 @@ class BaseParameters:
         return f"{self._parent.path}.{self._name}".lstrip(".")
 
     def items(self) -> list[tuple[str, Any]]:
-        """The fields as (name, value): leaves, then explicitly set extra ones, then sub-nodes."""
+        """Fields as (name, value): leaves, then extra ones that have been set, then sub-nodes."""
         state = vars(self)
         return [(name, state[name]) for name in (*self._specs, *self._set_extras())] + [
             (name, state[name]) for name in self._children
@@ -222,16 +226,21 @@ class BaseParameters:
         return []
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the tree as nested dictionaries that share nothing with it."""
+        """The tree as nested dictionaries that share nothing with it."""
         return {
             name: value.as_dict() if name in self._children else self._copy_value(name, value)
             for name, value in self.items()
         }
 
     def update(self, values: Mapping[str, Any]) -> None:
-        """Set several fields by dotted path relative to this node, as ``{"a.b.c": value}``.
+        """Set several fields of this node and of nodes below; if one is wrong, none is set.
 
-        All names are looked up, and all leaves checked, before the first one is set.
+        Args:
+            values: Values by path relative to this node, such as ``{"xbar.dac.mvm.bits": 8}``.
+
+        Raises:
+            ParameterError: A value has a wrong type or lies outside of what is allowed.
+            UnknownParameterError: There is no field at such a path; also a KeyError.
         """
         found = [(*self._find(path), value) for path, value in values.items()]
         # What a field may be depends on the model of its node, which may be among the values.
@@ -264,7 +273,11 @@ class BaseParameters:
     def validate(self) -> None:
         """Check every field again, and every combination of fields, of this node and below.
 
-        Raises :class:`~simulator.errors.ParameterError` that names the paths that do not fit.
+        Building a core does this. Single fields are also checked where they are assigned.
+
+        Raises:
+            ParameterError: A field is wrong, or fields contradict each other; the message names
+                their paths.
         """
         for name, value in self.items():
             if name in self._children:
@@ -299,7 +312,7 @@ class BaseParameters:
         return lines
 
     def copy(self: Node) -> Node:
-        """Return a copy of this node and all below; the copy stands on its own, without parent."""
+        """A copy of this node and all below, which shares nothing with it and has no parent."""
         new = type(self).__new__(type(self))
         state = vars(new)
         state.update(vars(self), _parent=None, _name="")
@@ -333,7 +346,7 @@ class BaseParameters:
         return {key: value for key, value in vars(self).items() if key not in _PLACE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickled node, also one of another version or of CrossSim.
+        """Restore a pickled node, also one of another version of the tree.
 
         Missing fields get their defaults, obsolete ones are dropped with a warning, and unknown
         ones are kept.
@@ -362,26 +375,57 @@ class BaseParameters:
         return None
 
     def to_json(self, path: str | os.PathLike[str], **open_kwargs: Any) -> None:
-        """Write the tree as JSON, choices as numbers; `open_kwargs` go to :func:`open`."""
+        """Write this node and all below as JSON, with choices as numbers.
+
+        Args:
+            path: Path of the file, which is overwritten.
+            **open_kwargs: Further arguments of :func:`open`.
+        """
         files.write_json(self, path, open_kwargs)
 
     def to_yaml(self, path: str | os.PathLike[str], **open_kwargs: Any) -> None:
-        """Write the tree as YAML, choices by name; `open_kwargs` go to :func:`open`."""
+        """Write this node and all below as YAML, with choices by name.
+
+        Args:
+            path: Path of the file, which is overwritten.
+            **open_kwargs: Further arguments of :func:`open`.
+        """
         files.write_yaml(self, path, open_kwargs)
 
     @classmethod
     def from_json(cls: type[Node], path: str | os.PathLike[str], **open_kwargs: Any) -> Node:
-        """Read a JSON file, or a shipped preset by name; what is not in it has its default.
+        """Read a node from a JSON file or a shipped preset.
 
-        Raises :class:`~simulator.errors.FileFormatError` if the file is not JSON,
-        :class:`~simulator.errors.ParameterError` if a name or value in it is wrong, and
-        FileNotFoundError.
+        Args:
+            path: Path of the file, or name of a preset (:meth:`CrossSimParameters.presets`).
+            **open_kwargs: Further arguments of :func:`open`.
+
+        Returns:
+            A new node; fields that are not in the file have their defaults.
+
+        Raises:
+            FileFormatError: The file is not JSON; the message says where.
+            ParameterError: A name or a value in the file is wrong.
+            FileNotFoundError: There is neither such a file nor such a preset.
         """
         return files.read(cls, path, "json", open_kwargs)
 
     @classmethod
     def from_yaml(cls: type[Node], path: str | os.PathLike[str], **open_kwargs: Any) -> Node:
-        """Read a YAML file, or a shipped preset by name; otherwise as :meth:`from_json`."""
+        """Read a node from a YAML file or a shipped preset.
+
+        Args:
+            path: Path of the file, or name of a preset (:meth:`CrossSimParameters.presets`).
+            **open_kwargs: Further arguments of :func:`open`.
+
+        Returns:
+            A new node; fields that are not in the file have their defaults.
+
+        Raises:
+            FileFormatError: The file is not YAML; the message says where.
+            ParameterError: A name or a value in the file is wrong.
+            FileNotFoundError: There is neither such a file nor such a preset.
+        """
         return files.read(cls, path, "yaml", open_kwargs)
 
 

@@ -19,7 +19,21 @@ _PRESETS = Path(__file__).parent.parent / "presets"
 
 
 class CrossSimParameters(BaseParameters):
-    """All parameters of an analog core: what is stored, how it is simulated, which hardware."""
+    """All parameters of an analog core: mapping, simulation and hardware.
+
+    ``core`` says how a matrix becomes cells, ``xbar`` what the devices, arrays and converters are,
+    ``simulation`` how it is all computed. A core takes a snapshot when it is built; changes of the
+    tree reach only cores that are built later.
+
+    Args:
+        core: A CoreParameters, a dictionary of its arguments, or None for the default.
+        simulation: A SimulationParameters, likewise.
+        xbar: An XbarParameters, likewise.
+
+    Raises:
+        ParameterError: A value has a wrong type or lies outside of what is allowed.
+        UnknownParameterError: There is no field of this name; also a KeyError.
+    """
 
     core: CoreParameters = child(CoreParameters)
     simulation: SimulationParameters = child(SimulationParameters)
@@ -32,11 +46,21 @@ class CrossSimParameters(BaseParameters):
 
     @staticmethod
     def load_pickle(path: str | os.PathLike[str]) -> Any:
-        """Return what a pickle holds: a tree, or lists and dictionaries of trees and numbers.
+        """Read a pickle of parameters, also one of CrossSim or of unknown origin.
 
-        Also of CrossSim: missing fields get their defaults, and one warning names obsolete ones.
-        Nothing but parameters, choices and arrays of numbers is built, so files of unknown origin
-        can be read. Raises FileFormatError naming what else a file asks for.
+        Nothing but parameters, choices and arrays of numbers is built, so that a file cannot run
+        anything. Missing fields get their defaults, and one warning names obsolete ones.
+
+        Args:
+            path: Path of the file.
+
+        Returns:
+            What it holds: a tree, or lists and dictionaries of trees and numbers.
+
+        Raises:
+            FileFormatError: The file is no pickle, or asks for something else; the message says
+                for what.
+            FileNotFoundError: There is no such file.
         """
         return pickles.load(path)
 

@@ -35,7 +35,7 @@ class MappingParameters(BaseParameters):
 
     @property
     def range(self) -> float:
-        """max - min, in the units of the values. Raises ParameterError if either is None."""
+        """``max - min``, in the unit of the values. Raises ParameterError if either is None."""
         self._require_range()
         return float(self.max - self.min)  # type: ignore[operator]
 
@@ -48,7 +48,7 @@ class MappingParameters(BaseParameters):
 
     @property
     def follows_values(self) -> bool:
-        """Whether the percentile gives the range, so that min and max have no effect."""
+        """True where the percentile gives the range, so that min and max have no effect."""
         return self.percentile is not None
 
     def _check_combinations(self) -> None:
@@ -98,7 +98,7 @@ class WeightMappingParameters(MappingParameters):
 
     @property
     def follows_values(self) -> bool:
-        """Whether the percentile gives the range; of a matrix, a percentile of 0 is none."""
+        """True where the percentile gives the range; 0 counts as no percentile for a matrix."""
         return bool(self.percentile)
 
     def _completed(self, values: dict[str, Any]) -> dict[str, Any]:

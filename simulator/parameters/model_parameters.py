@@ -1,4 +1,4 @@
-"""Nodes that choose a model by name and carry the parameters of whichever model is chosen."""
+"""Nodes that choose a model by name and hold the parameters of whichever model is chosen."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _WELL_KNOWN = {
 
 
 class ModelParameters(BaseParameters):
-    """The choice of a model of one kind, its common parameters, and those of the model itself.
+    """A node that chooses a model of one kind: parameters of all models, and of the chosen one.
 
-    Any declared field of any registered model of the kind may be set at any time, before or after
-    `model`, and stays when the model changes. Only those set explicitly are stored and compared;
-    reading one that is not set gives the default of the chosen model. `model` takes a name or a
-    class; names are resolved when a core is built.
+    ``model`` takes a name or a class; names are resolved when a core is built. Any parameter of any
+    registered model of the kind may be set at any time, before or after ``model``, and stays when
+    the model changes. Only those that have been set are stored and compared; one that has not been
+    set reads as the default of the chosen model.
     """
 
     kind: ClassVar[str] = ""
     model: str
 
     def model_values(self) -> dict[str, Any]:
-        """Return the common parameters and all explicitly set model parameters, by name."""
+        """Parameters of all models, and those of single models that have been set, by name."""
         return {name: value for name, value in self.items() if name != "model"}
 
     def _extra_names(self) -> list[str]:

@@ -12,10 +12,10 @@ from .base_parameters import BaseParameters
 
 
 class BasePairedParameters(BaseParameters):
-    """Parameters of MVM and VMM. While `match` is True, ``vmm`` is the same object as ``mvm``.
+    """Parameters of MVM and VMM; while ``match`` is True, both are one object.
 
-    Setting `match` to False makes ``vmm`` a copy of its own; setting it to True again makes it
-    ``mvm`` again. Of a matched pair it is enough to give one; two that differ are an error.
+    Setting ``match`` to False makes ``vmm`` a copy of ``mvm``; setting it to True drops that copy.
+    Of a matched pair it is enough to give one; two that differ are an error.
     """
 
     _match: bool = parameter(True, type=bool, doc="use one set of parameters in both directions")

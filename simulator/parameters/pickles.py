@@ -36,7 +36,7 @@ _dropped: contextvars.ContextVar[set[str] | None] = contextvars.ContextVar("drop
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return what the pickle holds. Raises FileFormatError, and FileNotFoundError."""
+    """What a pickle of parameters holds; see `CrossSimParameters.load_pickle`."""
     data = Path(path).read_bytes()
     token = _dropped.set(set())
     try:
@@ -58,7 +58,12 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def without_obsolete(node: BaseParameters, state: dict[str, Any]) -> dict[str, Any]:
-    """The state of a pickled node without fields that have no meaning any more, arrays finished."""
+    """The state of a pickled node without obsolete fields and with finished arrays.
+
+    Args:
+        node: The node to be restored.
+        state: Its fields as they were pickled.
+    """
     obsolete = sorted(OBSOLETE.intersection(state).difference(node.names()))
     if not obsolete:
         return _plain(state)
@@ -93,7 +98,7 @@ class _Reader(pickle.Unpickler):
 
 @dataclass
 class _Maker:
-    """A function for a pickle to call; what the pickle does to this object stays with it."""
+    """A function that a pickle may call; whatever the pickle does to this object stays with it."""
 
     make: Callable[..., Any]
 

@@ -71,17 +71,17 @@ class DeviceParameters(BaseParameters):
 
     @property
     def Gmin_norm(self) -> float:
-        """Conductance of a fully off cell, relative to that of a fully on cell."""
+        """Gmin / Gmax: conductance of a fully off cell, in units of that of a fully on cell."""
         return 0.0 if self.infinite_on_off_ratio else self.Rmin / self.Rmax
 
     @property
     def Gmax_norm(self) -> float:
-        """Conductance of a fully on cell in the unit of normalised conductance: 1."""
+        """Conductance of a fully on cell in units of itself: 1."""
         return 1.0
 
     @property
     def Grange_norm(self) -> float:
-        """Gmax_norm - Gmin_norm."""
+        """``Gmax_norm - Gmin_norm``."""
         return self.Gmax_norm - self.Gmin_norm
 
     def _check_combinations(self) -> None:
@@ -200,7 +200,7 @@ class DACParameters(ModelParameters):
 
     @property
     def sign_bit(self) -> bool:
-        """Whether one of the bits is the sign."""
+        """True where one of the bits is the sign."""
         return bool(self.signed)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from simulator import registry
+from simulator.quantities import Array
 
-# A drawn moment may leave the declared one by so many standard errors.
+# How far a drawn moment may be from the declared one.
 STANDARD_ERRORS = 5.0
 
 
@@ -18,7 +19,7 @@ class ConformanceError(AssertionError):
 
 
 def require(holds: Any, model: Any, law: str) -> None:
-    """Raise ConformanceError naming the model and the law unless it ``holds``."""
+    """Raise ConformanceError, which names the model and the law, unless ``holds``."""
     if not holds:
         raise ConformanceError(f"{model!r}: {law}")
 
@@ -26,9 +27,22 @@ def require(holds: Any, model: Any, law: str) -> None:
 def instance(
     kind: str, base: type, model: Any, parameters: dict[str, Any], declared: bool = True
 ) -> Any:
-    """The model itself, from an instance, a class or a registered name.
+    """A model to be checked.
 
-    ``declared``: its fields have to be declared as parameters.
+    Args:
+        kind: Kind of model, as in the registry.
+        base: Base class of the kind.
+        model: An instance, a class, or the name of a registered model.
+        parameters: Arguments of the class, or what to replace in the instance.
+        declared: Whether all of its fields have to be declared with ``parameter``.
+
+    Returns:
+        An instance.
+
+    Raises:
+        ConformanceError: It is not derived from ``base``, no frozen dataclass, or has a field that
+            is not declared.
+        ModelError: There is no model of this name.
     """
     if isinstance(model, str):
         model = registry.resolve(kind, model)
@@ -47,8 +61,8 @@ def instance(
     return model
 
 
-def require_shape(result: Any, like: np.ndarray, model: Any, what: str) -> None:
-    """The result has shape and dtype of ``like`` and is finite."""
+def require_shape(result: Array, like: np.ndarray, model: Any, what: str) -> None:
+    """Raise ConformanceError unless a result is finite, of the shape and dtype of ``like``."""
     shape, dtype = getattr(result, "shape", None), getattr(result, "dtype", None)
     require(shape == like.shape, model, f"{what}: shape {shape} for an input of {like.shape}")
     require(dtype == like.dtype, model, f"{what}: dtype {dtype} for an input of {like.dtype}")

@@ -8,26 +8,35 @@ import numpy as np
 
 from simulator.backend import Backend, numpy_backend
 from simulator.converters import ADC, DAC
+from simulator.quantities import Amps, Normals
 from simulator.randomness import Purpose, Stream
 from simulator.testing.conformance import ConformanceError, instance, require, require_shape
 from simulator.testing.fake_device import DeviceArray, fake_backend
 
 LIMIT = 3.0
 SAMPLES = 4001
-# Converters by output part, input part, slice, side and output, and so many inputs of each.
+# Converters by output tile, input tile, slice, side and output, and inputs of each.
 CONVERTERS = (2, 1, 2, 1, 5)
 VECTORS = 24
 
 
 def check_adc(model: Any, monotone: bool = True, **parameters: Any) -> None:
-    """Check an ADC model given as an instance, a class or a name; ``parameters`` of the class.
+    """Check the laws that every ADC model obeys.
 
-    The laws: a frozen dataclass with declared fields; shape, dtype and array module are kept, for
-    any shape; arguments are not changed; results stay within half a level of the full-scale range
-    and take at most ``2**bits`` values; a larger current never gives a smaller result
-    (``monotone=False`` for models whose mismatch may break that). Converters that are fabricated
-    are the same when made again, obey the same laws, and convert each vector alike whatever it
-    stands beside; without mismatch they draw nothing. Raises ConformanceError.
+    It is a frozen dataclass with declared fields; shape, dtype and array module are kept, for any
+    shape; arguments are not changed; results stay within half a level of the full-scale range and
+    take at most ``2**bits`` values; a larger current never gives a smaller result. Converters that
+    are fabricated are the same when made again, obey the same laws, and convert a vector alike
+    whatever other vectors are beside it; without mismatch they draw nothing.
+
+    Args:
+        model: An instance, a class, or the name of a registered model.
+        monotone: Whether a larger current may not give a smaller result; False for models whose
+            mismatch may break that.
+        **parameters: Arguments of the class, or what to replace in the instance.
+
+    Raises:
+        ConformanceError: A law does not hold; the message says which.
     """
     adc = instance("adc", ADC, model, parameters)
     low = -LIMIT if adc.signed else 0.0
@@ -39,7 +48,20 @@ def check_adc(model: Any, monotone: bool = True, **parameters: Any) -> None:
 
 
 def check_dac(model: Any, monotone: bool = True, **parameters: Any) -> None:
-    """Check a DAC model; the laws of :func:`check_adc` on voltages up to full scale."""
+    """Check the laws that every DAC model obeys.
+
+    It is a frozen dataclass with declared fields; shape, dtype and array module are kept, for any
+    shape; arguments are not changed; voltages stay within full scale and take at most ``2**bits``
+    values; a larger input never gives a smaller voltage.
+
+    Args:
+        model: An instance, a class, or the name of a registered model.
+        monotone: Whether a larger input may not give a smaller voltage.
+        **parameters: Arguments of the class, or what to replace in the instance.
+
+    Raises:
+        ConformanceError: A law does not hold; the message says which.
+    """
     dac = instance("dac", DAC, model, parameters)
     _check_converter(dac, -1.0 if dac.signed else 0.0, 1.0, monotone, 0.0)
 
@@ -65,7 +87,7 @@ def _check_converter(model: Any, low: float, high: float, monotone: bool, oversh
 
 
 def _check_codes(model: Any, result: np.ndarray, monotone: bool) -> None:
-    """Results of a rising input, along the last axis."""
+    """The laws of the results of a rising input, along the last axis."""
     codes = len(np.unique(np.round(result, 12)))
     require(codes <= 2**model.bits, model, f"{codes} different results from {model.bits} bits")
     if monotone:
@@ -76,7 +98,7 @@ def _check_fabricated(adc: Any, low: float, backend: Backend, monotone: bool) ->
     """The laws of converters that differ from one another."""
     kernels, drawn = backend.kernels, []
 
-    def draw(numbers: range, group_size: int) -> Any:
+    def draw(numbers: range, group_size: int) -> Normals:
         drawn.append(numbers)
         groups = -(-CONVERTERS[-1] // group_size)
         shape = (*CONVERTERS[:-1], groups)
@@ -94,7 +116,7 @@ def _check_fabricated(adc: Any, low: float, backend: Backend, monotone: bool) ->
     amps = backend.asarray(np.broadcast_to(ramp, (3, *CONVERTERS, VECTORS)).copy())
     limits = [backend.asarray(np.full((1, 1, 1, 2, 1, 1, 1), limit)) for limit in (low, LIMIT)]
 
-    def converted(part: Any, made: Any = made) -> np.ndarray:
+    def converted(part: Amps, made: Any = made) -> np.ndarray:
         return backend.to_host(adc.convert(part, *limits, kernels, None, made))
 
     whole = converted(amps)

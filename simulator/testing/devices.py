@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from simulator.backend import numpy_backend
 from simulator.devices import Cell, Device, Draw
 from simulator.errors import ModelError, OhmCoreWarning
+from simulator.quantities import Array, Siemens
 from simulator.testing.conformance import (
     STANDARD_ERRORS,
     ConformanceError,
@@ -21,6 +22,10 @@ from simulator.testing.conformance import (
 )
 from simulator.testing.fake_device import DeviceArray, fake_backend
 
+# Conductances after an effect, and a moment of them, from conductances before it.
+CellEffect = Callable[[Siemens, Cell, Draw], Siemens]
+Moment = Callable[[Siemens, Cell], Siemens]
+
 DRAWS = 20_000
 CONDUCTANCES = 10
 SHAPES = ((), (3,), (2, 2, 3, 5))
@@ -28,16 +33,23 @@ KEY = (20, 24)
 
 
 def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> None:
-    """Check a device model given as an instance, a class or a name.
+    """Check the laws that every device model obeys.
 
-    ``parameters`` are those of the class; ``cell`` the conductances to try (1 to 10 uS by
-    default). The laws: a frozen dataclass with declared fields; shape, dtype and array module are
-    kept; arguments are not changed; the same draws give the same cells; spreads are not negative;
-    drawn mean and variance agree with the declared ones within five standard errors, also after
-    drift at ``cell.time``, at time 0 and at time 1 where the model describes them; a cell that has
-    not aged is as it began unless the model declares a spread then, or as programming leaves it
-    where drift contains that; no voltage, no current; ``slope`` is the derivative of ``current``.
-    Raises ConformanceError.
+    It is a frozen dataclass with declared fields; shape, dtype and array module are kept; arguments
+    are not changed; the same draws give the same cells; spreads are not negative; drawn mean and
+    variance agree with the declared ones within five standard errors, also after drift at
+    ``cell.time``, at time 0 and at time 1 where the model describes them; a cell that has not aged
+    is as it began unless the model declares a spread then, or as programming leaves it where drift
+    contains programming; no voltage, no current; ``slope`` is the derivative of ``current``.
+
+    Args:
+        model: An instance, a class, or the name of a registered model.
+        cell: The conductances to try; 1 to 10 uS without it.
+        **parameters: Arguments of the class, or what to replace in the instance.
+
+    Raises:
+        ConformanceError: A law does not hold; the message says which.
+        ModelError: The model does not describe such cells, or there is none of this name.
     """
     device = instance("device", Device, model, parameters)
     cell = cell or Cell(Gmin=1e-6, Gmax=1e-5)
@@ -90,13 +102,13 @@ def _ages(device: Device, cell: Cell) -> Iterator[Cell]:
         yield aged
 
 
-def _drift_law(device: Device) -> Any:
-    """Drift with the arguments of the other effects."""
+def _drift_law(device: Device) -> CellEffect:
+    """Drift as a law with the arguments of the other effects."""
     return lambda siemens, cell, draw: device.drifted(siemens, draw.normal(), cell)
 
 
 def _check_not_aged(device: Device, cell: Cell, declares: bool) -> None:
-    """At time 0 drift adds what it declares to the start, or is the programming it contains."""
+    """At time 0 drift leaves a cell as it began, or is the programming error that it contains."""
     levels = np.linspace(cell.Gmin, cell.Gmax, CONDUCTANCES)
     draw = _draw(levels.shape)
     if device.drift_includes_programming and device.models("programming"):
@@ -125,11 +137,16 @@ def _check_current(device: Device, cell: Cell) -> None:
     require(np.all(off <= 1e-6 * cell.Gmax), device, "slope: is not the derivative of current")
     across = fake_backend().asarray(volts)
     for what in ("current", "slope"):
-        law = getattr(device, what)
-        _check_kept(device, lambda siemens, law=law: law(siemens, across[:3], cell), what, cell)
+
+        def law(siemens: Siemens, what: str = what) -> Array:
+            return getattr(device, what)(siemens, across[:3], cell)
+
+        _check_kept(device, law, what, cell)
 
 
-def _check_law(device: Device, law: Any, effect: str, siemens: np.ndarray, cell: Cell) -> None:
+def _check_law(
+    device: Device, law: CellEffect, effect: str, siemens: np.ndarray, cell: Cell
+) -> None:
     before = siemens.copy()
     first = law(siemens, cell, _draw(siemens.shape))
     require_shape(np.asarray(first), siemens, device, effect)
@@ -142,7 +159,7 @@ def _check_law(device: Device, law: Any, effect: str, siemens: np.ndarray, cell:
     )
 
 
-def _check_module(device: Device, law: Any, effect: str, cell: Cell) -> None:
+def _check_module(device: Device, law: CellEffect, effect: str, cell: Cell) -> None:
     backend = fake_backend()
     draw = Draw(
         lambda: backend.asarray(np.full((2, 3), 0.3)),
@@ -151,8 +168,8 @@ def _check_module(device: Device, law: Any, effect: str, cell: Cell) -> None:
     _check_kept(device, lambda siemens: law(siemens, cell, draw), effect, cell)
 
 
-def _check_kept(device: Device, law: Any, effect: str, cell: Cell) -> None:
-    """The model must keep the array module, so that it also runs on a GPU."""
+def _check_kept(device: Device, law: Callable[[Siemens], Array], effect: str, cell: Cell) -> None:
+    """A model keeps the array module, so that it also runs on a GPU."""
     backend = fake_backend()
     siemens = backend.asarray(np.linspace(cell.Gmin, cell.Gmax, 6).reshape(2, 3))
     try:
@@ -167,7 +184,7 @@ def _check_kept(device: Device, law: Any, effect: str, cell: Cell) -> None:
 
 
 def _check_moments(
-    device: Device, law: Any, mean_law: Any, sigma_law: Any, effect: str, cell: Cell
+    device: Device, law: CellEffect, mean_law: Moment, sigma_law: Moment, effect: str, cell: Cell
 ) -> None:
     levels = np.linspace(cell.Gmin, cell.Gmax, CONDUCTANCES)
     mean, sigma = mean_law(levels, cell), sigma_law(levels, cell)

@@ -1,8 +1,9 @@
-"""A stand-in for a GPU: arrays that refuse to meet host arrays, on a machine without one.
+"""A stand-in for a GPU on a machine without one: arrays that cannot be mixed with host arrays.
 
-:func:`fake_backend` gives a backend whose arrays behave as CuPy's do where it matters: operations
-with NumPy arrays raise, and so does every implicit conversion to one. New arrays are refused where
-the device is not the current one, and inside :func:`no_waiting` so is every look at a value.
+:func:`fake_backend` gives a backend whose arrays behave as those of CuPy where it matters:
+operations with NumPy arrays raise, and so does every implicit conversion to one. New arrays are
+refused where the device is not the current one, and inside :func:`no_waiting` so is every look at a
+value.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ CREATE = ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
 
 @contextmanager
 def no_waiting() -> Iterator[None]:
-    """A context in which a look at a value of the device raises: the host would have to wait."""
+    """A context in which a look at a value on the device raises: the host would have to wait."""
     _thread.may_wait = False
     try:
         yield
@@ -114,7 +115,7 @@ class _Module(ModuleType):
 
     @staticmethod
     def asarray(values: Any, dtype: Any = None) -> DeviceArray:
-        """The one way from the host to the device."""
+        """A device array; the only way from the host to the device."""
         if isinstance(values, DeviceArray):
             return values if dtype is None else values.astype(dtype, copy=False)
         if not _thread.active:
@@ -154,7 +155,7 @@ class FakeBackend(Backend):
 
 @lru_cache(maxsize=1)
 def fake_backend() -> Backend:
-    """The backend; give it to ``AnalogCore(..., backend=fake_backend())``."""
+    """The backend of the stand-in; give it to ``AnalogCore(..., backend=fake_backend())``."""
     module = _Module("fake_device")
     return FakeBackend("fake", module, ReferenceKernels(module, _normal_cdf), 0)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from simulator.mapping import CellLevels
+from simulator.mapping import CellLevels, CellStyle, SlicedWeight, WholeWeight
 from simulator.testing.conformance import require
 
 EPS = float(np.finfo(np.float64).eps)
 
 
-def check_weight_digits(step: Any, tolerance: float = 4 * EPS) -> None:
-    """Merging the slices of a weight gives it back, to ``tolerance``; slices lie in their range.
+def check_weight_digits(step: WholeWeight | SlicedWeight, tolerance: float = 4 * EPS) -> None:
+    """Check that merging the slices of a weight gives it back, and that slices lie in their range.
 
-    For integer weights ``tolerance`` is half a step. Raises ConformanceError.
+    Args:
+        step: A mapping step such as WholeWeight or SlicedWeight.
+        tolerance: How far the weight may be off; half a step for integer weights.
+
+    Raises:
+        ConformanceError: A law does not hold; the message says which.
     """
     w = np.linspace(-1.0, 1.0, 1001).reshape(7, 143)
     slices = step.encode(w, np)
@@ -32,10 +35,14 @@ def check_weight_digits(step: Any, tolerance: float = 4 * EPS) -> None:
     )
 
 
-def check_cells(step: Any) -> None:
-    """Merging the cells of a value gives it back, and cells lie in [0, 1].
+def check_cells(step: CellStyle) -> None:
+    """Check that merging the cells of a value gives it back, and that cells lie in [0, 1].
 
-    Raises ConformanceError.
+    Args:
+        step: A mapping step such as OneSidedPair, TwoSidedPair or SingleCell.
+
+    Raises:
+        ConformanceError: A law does not hold; the message says which.
     """
     paired = len(step.merge) == 2
     values = np.linspace(-1.0 if paired else 0.0, 1.0, 401)[None]
@@ -47,9 +54,13 @@ def check_cells(step: Any) -> None:
 
 
 def check_levels(step: CellLevels) -> None:
-    """Values come back within half a level, and levels come back as they are.
+    """Check that values come back within half a level, and levels as they are.
 
-    Raises ConformanceError.
+    Args:
+        step: The mapping step.
+
+    Raises:
+        ConformanceError: A law does not hold; the message says which.
     """
     values = np.linspace(0.0, 1.0, 777)
     conductances = step.encode(values, np)
