@@ -39,6 +39,9 @@ PATCH_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
 HOST_PLACES, HOST_AT_ONCE, DEVICE_AT_ONCE = 1 << 12, 1 << 18, 1 << 20
 
 Counts = tuple[int, ...]
+# Positions of lines in a matrix of a block.
+Index = slice | np.ndarray
+# Applies a function to slices of work, one after the other or in threads.
 Run = Callable[[Callable[[slice], Any], list[slice]], list[Any]]
 
 
@@ -54,14 +57,14 @@ class _Block:
     rows: Counts
     columns: Counts
 
-    def part(self, rows: Iterable[int], columns: Iterable[int], xp: ModuleType) -> Any:
+    def part(self, rows: Iterable[int], columns: Iterable[int], xp: ModuleType) -> Array:
         """The rows and columns of some borders."""
         matrix = _taken(self.matrix, _places(self.rows, tuple(rows)), -2, xp)
         return _taken(matrix, _places(self.columns, tuple(columns)), -1, xp)
 
 
 @lru_cache(maxsize=4096)
-def _places(counts: Counts, borders: tuple[int, ...]) -> Any:
+def _places(counts: Counts, borders: tuple[int, ...]) -> Index:
     """Positions of the lines of some borders, as a slice where possible."""
     starts = np.concatenate([[0], np.cumsum(counts)])
     index = np.concatenate([np.arange(starts[s], starts[s + 1]) for s in borders] + [[]]).astype(
@@ -70,7 +73,7 @@ def _places(counts: Counts, borders: tuple[int, ...]) -> Any:
     return _as_slice(index)
 
 
-def _as_slice(index: np.ndarray) -> Any:
+def _as_slice(index: np.ndarray) -> Index:
     if len(index) == 0:
         return slice(0, 0)
     if (np.diff(index) == 1).all():
@@ -78,14 +81,14 @@ def _as_slice(index: np.ndarray) -> Any:
     return index
 
 
-def _taken(matrix: Array, index: Any, axis: int, xp: ModuleType) -> Any:
+def _taken(matrix: Array, index: Index, axis: int, xp: ModuleType) -> Array:
     if isinstance(index, slice):
         return matrix[..., index, :] if axis == -2 else matrix[..., index]
     return xp.take(matrix, xp.asarray(index), axis=axis)
 
 
 @lru_cache(maxsize=4096)
-def _joined(first: Counts, second: Counts, outgoing: int, incoming: int) -> tuple[Any, Counts]:
+def _joined(first: Counts, second: Counts, outgoing: int, incoming: int) -> tuple[Index, Counts]:
     """Order of the lines of two blocks on the borders of the merged one, and their counts.
 
     ``outgoing`` of the first block meets ``incoming`` of the second; neither is left. Lines come
@@ -237,7 +240,7 @@ def _of_arrays(
     before, after = np.zeros((tall * height, 1, 1)), np.zeros((wide * width, 1))
     before[:m, 0, 0], after[:n, 0] = wires.input_profile(m), wires.output_profile(n)
 
-    def patches(values: Any) -> Any:
+    def patches(values: Array) -> Array:
         values = xp.broadcast_to(values, (*padded.shape[:-1], values.shape[-1]))
         values = values.reshape(count, tall, height, wide, width, values.shape[-1])
         return xp.moveaxis(values, 3, 2).reshape(-1, height, width, values.shape[-1])

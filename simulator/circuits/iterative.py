@@ -73,7 +73,7 @@ class Drops:
         spare = xp.empty((n, *shape[:CELL_AXIS], 1, m, shape[-1]))
         self.spare = xp.moveaxis(spare, 0, OUTPUT_AXIS)
 
-    def __call__(self, currents: Amps, out: Volts) -> Any:
+    def __call__(self, currents: Amps, out: Volts) -> Amps:
         """The drops of cell currents, and the currents of the lines that are read.
 
         Args:
@@ -92,7 +92,7 @@ class Drops:
         out += self.spare
         return sensed
 
-    def potentials(self, currents: Amps, drive: Volts) -> tuple[Any, Any]:
+    def potentials(self, currents: Amps, drive: Volts) -> tuple[Volts, Volts]:
         """Voltages of the nodes where cells meet their lines.
 
         Args:
@@ -178,7 +178,7 @@ def solve(
     volts: Volts,
     tolerance: float,
     xp: ModuleType = np,
-    start: Any = None,
+    start: Amps | None = None,
     limit: int = LIMIT,
     transposed: bool = False,
 ) -> Amps:
@@ -251,7 +251,7 @@ def _conjugate_gradients(
     absolute: Array,
     limit: int,
     near: Volts | None = None,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Volts, Amps, Amps]:
     """Cell voltages v with ``v + P(g v) = volts``, the bound on the output error and its goal.
 
     These are conjugate gradients on the currents g v, preconditioned by g. Kept as voltages, they
@@ -302,7 +302,7 @@ def newton(
     volts: Volts,
     tolerance: float,
     xp: ModuleType = np,
-    start: Any = None,
+    start: Volts | None = None,
     limit: int = LIMIT,
     transposed: bool = False,
     supply: Profiles | None = None,

@@ -17,6 +17,7 @@ import numpy as np
 from simulator.backend import numpy_backend
 from simulator.converters.adc import ADC
 from simulator.errors import InputError
+from simulator.quantities import Normals
 from simulator.randomness import Purpose, Stream
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def transfer(
     kernels, shape = numpy_backend().kernels, (converters, 1, 1, 1, 1)
     stream = Stream.open(numpy_backend(), seed, 0, Purpose.FABRICATION)
 
-    def draw(numbers: range, group_size: int) -> Any:
+    def draw(numbers: range, group_size: int) -> Normals:
         return stream.normal(numbers, 0, np.arange(converters).reshape(shape), 0)
 
     made = adc.fabricate(shape, draw, kernels)

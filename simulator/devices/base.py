@@ -1,4 +1,4 @@
-"""What a device model has to say, in siemens.
+"""The base of device models, which describe cells in siemens, volts and amps.
 
 To add a device, derive from :class:`Device`, declare its parameters as fields, and override
 ``programming_sigma`` or ``read_sigma``; mean shifts and other distributions are optional::

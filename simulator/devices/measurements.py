@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -332,7 +333,7 @@ def _device(groups: list[Group]) -> TableDevice:
     )
 
 
-def _after_start(group: Group, law: Any, time: float) -> float:
+def _after_start(group: Group, law: Callable[[float], float], time: float) -> float:
     """What ``law`` gives at a time; nothing before the first time of the group."""
     return law(time) if time > group.samples[0].time else 0.0
 

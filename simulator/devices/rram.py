@@ -134,8 +134,8 @@ class RRAMWan2022(Device):
         (start, before), (end, after) = next(
             pair for pair in zip(WAN_2022_SIGMA, WAN_2022_SIGMA[1:]) if cell.time <= pair[1][0]
         )
-        part = math.log(cell.time / start) / math.log(end / start)
-        mixed = [(1 - part) * a + part * b for a, b in zip(before, after)]
+        fraction = math.log(cell.time / start) / math.log(end / start)
+        mixed = [(1 - fraction) * a + fraction * b for a, b in zip(before, after)]
         return polynomial(mixed, siemens / WAN_2022_FULL).clip(0.0, None) * MICRO
 
 

@@ -100,8 +100,8 @@ def _on_day(rows: Any, days: float) -> tuple[float, ...]:
     if float(days).is_integer() and days <= LAST_DAY:
         return rows[int(days)]
     before = min(int(days), LAST_DAY - 1)
-    part = days - before
-    return tuple(a + part * (b - a) for a, b in zip(rows[before], rows[before + 1]))
+    fraction = days - before
+    return tuple(a + fraction * (b - a) for a, b in zip(rows[before], rows[before + 1]))
 
 
 def _spread(law: tuple[float, ...], siemens: Siemens, cell: Cell) -> Siemens:

@@ -290,13 +290,13 @@ class TableDevice(Device):
 
     def _at_time(self, rows: Any, time: float, power: int) -> list[float]:
         """The row of a table at ``time``, entries interpolated after taking them to ``power``."""
-        before, after, part = self._place_in_time(time)
+        before, after, fraction = self._place_in_time(time)
         old = [0.0] * len(self.levels) if before is None else rows[before]
-        mixed = [a**power + part * (b**power - a**power) for a, b in zip(old, rows[after])]
+        mixed = [a**power + fraction * (b**power - a**power) for a, b in zip(old, rows[after])]
         return [max(value, 0.0) ** 0.5 if power == 2 else value for value in mixed]
 
     def _place_in_time(self, time: float) -> tuple[int | None, int, float]:
-        """The rows on both sides of a time, and how far it is from the first to the second."""
+        """The rows before and after a time, and what fraction of the way lies behind it."""
         if time <= self.times[0]:
             return None, 0, time / self.times[0]
         last = len(self.times) - 1
@@ -331,7 +331,7 @@ class TableDevice(Device):
             total = total + (rises[k] - rises[k - 1]) * beyond
         return total
 
-    def _rows(self, siemens: Siemens) -> list[Any]:
+    def _rows(self, siemens: Siemens) -> list[Amps]:
         """Currents at the voltages of the table for cells between its levels, and beyond."""
         low, high = self.levels[0], self.levels[-1]
         share = siemens.clip(high, None) / high if high > 0 else 1.0
@@ -339,7 +339,7 @@ class TableDevice(Device):
             share = share * (siemens.clip(None, low) / low)
         return [share * interpolate(self.levels, row, siemens) for row in self._currents]
 
-    def _rises(self, rows: list[Any]) -> list[Any]:
+    def _rises(self, rows: list[Amps]) -> list[Siemens]:
         knots = self._voltages
         return [(rows[k + 1] - rows[k]) / (knots[k + 1] - knots[k]) for k in range(len(rows) - 1)]
 

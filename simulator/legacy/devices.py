@@ -33,7 +33,7 @@ STEP = 1e-6
 
 
 class IDevice:
-    """What every old model is: see ``EmptyDevice``."""
+    """Base of all models in the form of CrossSim; see ``EmptyDevice``."""
 
 
 class EmptyDevice(IDevice):
@@ -222,7 +222,7 @@ class _OldDevice(Device):
 
 
 def _attributes(model: Any) -> dict[str, Any]:
-    """What an object keeps, but for the parameters that it was given."""
+    """The attributes of an object, without the parameters that it was given."""
     given = ("device_params", "weight_error_params")
     return {name: value for name, value in vars(model).items() if name not in given}
 

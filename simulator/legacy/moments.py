@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.errors import require_shape, warn_once
 from simulator.legacy.numbers import numbers_of
-from simulator.quantities import Conductances
+from simulator.quantities import Array, Conductances
 
 Effect = Callable[[Conductances], Conductances]
 # Lowest and highest conductance of a cell in units of Gmax; None without a bound.
@@ -37,7 +37,7 @@ SAMPLES = 64
 TOLERANCE = 1e-6
 PROBES = (1, 2, 64, 64)
 LARGEST_PROBE = 1.5
-DRAWS: dict[str, Callable[[tuple[int, ...]], Any]] = {
+DRAWS: dict[str, Callable[[tuple[int, ...]], Array]] = {
     "normal": lambda shape: np.random.standard_normal(shape),  # noqa: NPY002
     "uniform": lambda shape: (np.random.random_sample(shape) - 0.5) * np.sqrt(12),  # noqa: NPY002
 }
@@ -140,7 +140,9 @@ def array_by_array(
     return out
 
 
-def _fit(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[Any, Any, Any]:
+def _fit(
+    effect: Effect, values: Conductances, law: Law, limits: Limits
+) -> tuple[Array, Array, Array]:
     """Mean, spread, and which cells follow the law."""
     mean, spread = np.array(values, dtype=np.float64), np.zeros(values.shape)
     fits = np.zeros(values.shape, dtype=bool)
@@ -149,12 +151,14 @@ def _fit(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[Any, An
     return mean, spread, fits
 
 
-def _fit_array(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[Any, Any, Any]:
-    """The same for one array; draws until every cell has shown where its line is."""
+def _fit_array(
+    effect: Effect, values: Conductances, law: Law, limits: Limits
+) -> tuple[Array, Array, Array]:
+    """Mean, spread and fit of one array; draws until the line of every cell is known."""
     mean, spread = np.array(values, dtype=np.float64).ravel(), np.zeros(values.size)
     fits, pending = np.zeros(values.size, dtype=bool), np.arange(values.size)
-    draws: list[Any] = []
-    results: list[Any] = []
+    draws: list[Array] = []
+    results: list[Array] = []
     for count in range(1, MOST + 1):
         # A law tells cells by their conductance alone: those that are left make an array too.
         whole_array = count <= WHOLE
@@ -179,7 +183,9 @@ def _fit_array(effect: Effect, values: Any, law: Law, limits: Limits) -> tuple[A
     return mean.reshape(shape), spread.reshape(shape), fits.reshape(shape)
 
 
-def _drawn(effect: Effect, values: Any, law: Law, seed: float) -> tuple[Any, Any]:
+def _drawn(
+    effect: Effect, values: Conductances, law: Law, seed: float
+) -> tuple[Array, Conductances]:
     with numbers_of(seed):
         draw = DRAWS[law.distribution](values.shape)
     with numbers_of(seed):
@@ -187,7 +193,7 @@ def _drawn(effect: Effect, values: Any, law: Law, seed: float) -> tuple[Any, Any
     return draw, result
 
 
-def _at_limit(results: Any, limits: Limits) -> Any:
+def _at_limit(results: Conductances, limits: Limits) -> Array:
     low, high = limits
     stopped = np.abs(results - low) <= TOLERANCE * low
     if high is not None:
@@ -195,7 +201,7 @@ def _at_limit(results: Any, limits: Limits) -> Any:
     return stopped
 
 
-def _lines(z: Any, y: Any, law: Law, limits: Limits) -> list[Any]:
+def _lines(z: Array, y: Array, law: Law, limits: Limits) -> list[Array]:
     """``_line`` for some cells after the others: what lies between stays in the cache."""
     parts = []
     for start in range(0, z.shape[1], CELLS):
@@ -205,7 +211,9 @@ def _lines(z: Any, y: Any, law: Law, limits: Limits) -> list[Any]:
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
-def _line(z: Any, y: Any, stopped: Any, limits: Limits) -> tuple[Any, Any, Any, Any]:
+def _line(
+    z: Array, y: Array, stopped: Array | None, limits: Limits
+) -> tuple[Array, Array, Array, Array]:
     """Straight lines through the results ``y`` of draws ``z``, both (draws, cells).
 
     Those ``stopped`` at a limit only have to lie beyond it. Returns which cells are known, their

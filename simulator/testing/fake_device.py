@@ -22,7 +22,7 @@ from simulator.kernels import ReferenceKernels
 
 
 class _Thread(threading.local):
-    """What one thread is doing."""
+    """State of one thread."""
 
     active = 0
     may_wait = True
