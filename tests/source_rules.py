@@ -23,7 +23,8 @@ LAYERS = [
     MODEL_PACKAGES,
     {"parameters"},
     {"hardware"},
-    {"chip", "multiply"},
+    {"chip"},
+    {"multiply"},
     {"core"},
     {"profile", "testing", "legacy"},
 ]

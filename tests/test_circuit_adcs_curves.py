@@ -75,7 +75,7 @@ def test_the_curve_is_that_of_the_first_outputs_of_a_core(model):
     params.simulation.seed = 12
     params.xbar.device.infinite_on_off_ratio = True
     core = AnalogCore(np.ones((1, 1)), params)
-    curve = transfer(core.arrays.stacks[0].hardware.mvm.adc, -1.0, 1.0, samples=500, seed=12)
+    curve = transfer(core.chip.tiles[0].mvm.periphery.adc, -1.0, 1.0, samples=500, seed=12)
     np.testing.assert_allclose((core @ curve.amps[None])[0], curve.results[0], atol=1e-6)
 
 

@@ -22,9 +22,9 @@ from simulator.backend.device import Backend
 from simulator.converters import ADC, IdealADC, QuantizerADC, SignMagnitudeADC
 from simulator.hardware.layout import Axis, Direction
 from simulator.kernels import ReferenceKernels, cpu_kernels
-from simulator.multiply.draws import LineDraws
 from simulator.profile import adc_inputs
 from simulator.randomness import Purpose, RandomSource
+from simulator.randomness.draws import LineDraws
 
 SIGMA = 0.06
 EPS = np.finfo(np.float64).eps
@@ -157,7 +157,7 @@ def test_every_model_converts_the_same_noisy_currents(model):
     params = quantising(model, limit=3.0, core__cols_max=4)
     params.update({f"xbar.adc.mvm.{name}": v for name, v in CIRCUITS.get(model, {}).items()})
     core = core_of(matrix, params)
-    adc = type(core.arrays.stacks[0].hardware.mvm.adc)
+    adc = type(core.chip.tiles[0].mvm.periphery.adc)
     convert = adc.convert
 
     def recorded(self, amps, *rest):
@@ -196,7 +196,7 @@ def test_without_noise_nothing_is_drawn(model):
     with mock.patch.object(LineDraws, "with_normals", side_effect=AssertionError):
         y = core @ x
     assert np.array_equal(np.random.get_state()[1], before)
-    assert core.arrays.vectors == 0
+    assert core.get_state()["vectors"] == 0
     assert (core.linear_reach == np.inf) == (model == "IdealADC")
     params.simulation.seed = 8
     assert np.array_equal(core_of(matrix, params) @ x, y)
@@ -295,7 +295,7 @@ class Lines:
 
     def noisy(self, backend, sigma):
         """With noise, where lines are there."""
-        draws = LineDraws(backend, self.direction, RandomSource(backend, 6))
+        draws = self.direction.draws(backend, RandomSource(backend, 6))
         amps = self.amps.copy(order="K") if self.overwritten else self.amps
         result = draws.with_normals(Purpose.CONVERSION, amps, sigma, self.vectors)
         real = np.moveaxis(result, (1, 5), (0, 1))[self.direction.real_lines]
@@ -309,7 +309,7 @@ def lines(draw):
     outputs = Axis(tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))),
                    draw(st.integers(0, 6)))  # fmt: skip
     inputs = Axis((2,) * draw(few), draw(st.integers(0, 5)))
-    direction = Direction(inputs, outputs, draw(st.booleans()))
+    direction = Direction("mvm", inputs, outputs, draw(st.booleans()))
     rest = draw(st.sampled_from(((1,), (5,), (300,), (2, 70), (3, 4, 5))))
     shape = (draw(few), len(outputs.sizes), len(inputs.sizes), draw(few), draw(st.integers(1, 2)),
              outputs.widest + int(direction.has_unit), *rest)  # fmt: skip

@@ -213,7 +213,7 @@ def test_line_currents_add_up_to_the_product(transposed):
     p.core.rows_max, p.core.cols_max = 3, 4
     x = vector(a.shape, transposed)
     core = core_of(a, p)
-    sizes = core.arrays.rows.sizes, core.arrays.cols.sizes
+    sizes = core.chip.rows.sizes, core.chip.cols.sizes
     total = np.zeros(5 if transposed else 7)
     ideal = total.copy()
     for r in range(2):

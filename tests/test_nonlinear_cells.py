@@ -68,8 +68,8 @@ def test_every_style_obeys_kirchhoff(model, style, ohms, transposed):
     weights.row_partition_strategy = weights.col_partition_strategy = "MAX"
     a = matrix((7, 5))
     core = core_of(a, p)
-    assert core.arrays.rows.sizes == (4, 3)
-    assert core.arrays.cols.sizes == (3, 2)
+    assert core.chip.rows.sizes == (4, 3)
+    assert core.chip.cols.sizes == (3, 2)
     check(a, inputs(a.shape, transposed), p, transposed)
 
 

@@ -22,7 +22,7 @@ def two_arrays(**changes):
 
 
 def ages(core):
-    return [stack.hardware.cell.time for stack in core.arrays.stacks]
+    return [hardware.cell.time for hardware in core.chip.hardware]
 
 
 # -- one history ----------------------------------------------------------------------------------

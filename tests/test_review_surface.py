@@ -9,11 +9,11 @@ import pytest
 from adapters.neutral import AnalogConvolution2D
 from applications.dnn.find_adc_range import find_adc_range
 from simulator import AnalogCore, CrossSimParameters, InputError, registry
-from simulator.chip.chip import Arrays
-from simulator.chip.tiles import TileStack
+from simulator.chip.programmed import Programmed
 from simulator.converters import QuantizerDAC, SignMagnitudeDAC
 from simulator.devices import Cell, NormalInverseProportionalDevice
 from simulator.errors import FileFormatError
+from simulator.multiply.path import Path
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def programmed_meanwhile(core, matrix, where, name):
 def test_a_multiply_keeps_no_noise_of_cells_that_were_programmed_meanwhile():
     first, second = np.random.default_rng(0).normal(size=(2, 6, 5))
     core, fresh = AnalogCore(first, hardware(**NOISE)), AnalogCore(second, hardware(**NOISE))
-    with programmed_meanwhile(core, second, TileStack, "_read_moments"):
+    with programmed_meanwhile(core, second, Programmed, "read_moments"):
         core @ np.ones(5)
     np.testing.assert_array_equal(core.get_effective_matrix(), fresh.get_effective_matrix())
 
@@ -66,7 +66,7 @@ def test_a_multiply_keeps_no_noise_of_cells_that_were_programmed_meanwhile():
 def test_the_one_matrix_of_cells_that_were_programmed_meanwhile_is_not_kept():
     first, second = np.random.default_rng(0).normal(size=(2, 6, 5))
     core = AnalogCore(first, hardware())
-    with programmed_meanwhile(core, second, Arrays, "one_matrix"):
+    with programmed_meanwhile(core, second, Path, "is_one_matrix"):
         core @ np.ones(5)
     # Cells of one part in 2**52, sums of five products.
     np.testing.assert_allclose(core @ np.eye(5), second, rtol=0, atol=1e-14)

@@ -69,7 +69,7 @@ USES = [
 
 
 def counted(model):
-    return [core.arrays.vectors for layer in analog_modules(model) for core in layer.arrays]
+    return [core._numbers.count for layer in analog_modules(model) for core in layer.arrays]
 
 
 def gradients(model, x, use, segment):

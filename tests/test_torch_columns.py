@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from strategies import multiply, noisy_settings
+from strategies import core_of, multiply, noisy_settings
 
 torch = pytest.importorskip("torch")
 
@@ -28,7 +28,7 @@ def test_same_stages_and_same_draws(setting):
     # Codes may differ where sums round in another order; what comes to converters may not.
     tree.xbar.adc.mvm.bits = tree.xbar.adc.vmm.bits = 0
     tree.simulation.seed = 3
-    cores = [AnalogCore(setting.matrix, tree) for _ in range(2)]
+    cores = [core_of(setting.matrix, tree) for _ in range(2)]
     if setting.matrix.dtype.kind == "c":
         with pytest.raises(InputError, match="real"):
             by_torch(cores[0], setting)
@@ -36,7 +36,7 @@ def test_same_stages_and_same_draws(setting):
     expected, got = multiply(cores[0], setting), by_torch(cores[1], setting)
     assert got.shape == expected.shape
     terms = max(setting.matrix.shape) + 4
-    scale = cores[0].arrays.scaling.limit * np.abs(setting.x).max(initial=0) * terms
+    scale = cores[0].chip.scaling.limit * np.abs(setting.x).max(initial=0) * terms
     # A cell is no more than a few limits of the weights, and noise no more than its conductance.
     bound = 64 * terms * np.finfo(expected.dtype).eps * scale
     np.testing.assert_allclose(got, expected, rtol=0, atol=bound)

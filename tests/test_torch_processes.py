@@ -200,11 +200,11 @@ def test_chips_of_their_own_are_noticed_and_shared(found):
 def test_every_process_counts_in_a_range_of_its_own(rank, monkeypatch):
     models = [converted(8, 0, {**PROGRAMMING, **NOISE}) for _ in range(2)]
     first = outputs(models[0], 3)
-    models[1][0].core.arrays.vectors = models[1][2].core.arrays.vectors = 3
+    models[1][0].core._numbers.count = models[1][2].core._numbers.count = 3
     # What a single process would draw there, in the life of one core.
     for layer in models[0]:
         if hasattr(layer, "core"):
-            layer.core.arrays.vectors = (rank << numbering.VECTOR_BITS) + 3
+            layer.core._numbers.count = (rank << numbering.VECTOR_BITS) + 3
     wanted = outputs(models[0], 3)
     monkeypatch.setattr(numbering, "process_rank", lambda: rank)
     assert torch.equal(outputs(models[1], 3), wanted)

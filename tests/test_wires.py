@@ -214,14 +214,13 @@ def test_a_solution_that_does_not_converge_says_so():
 def test_one_vector_on_a_large_array_is_solved_alone():
     a, p = matrix((96, 96)), wired(1.0, 1.0)
     core = core_of(a, p)
-    stack = core.arrays.stacks[0]
     few = core @ np.ones(96)
-    assert stack.path(False).is_waiting
+    assert core.chip.held[0].mvm.is_waiting
     many = core @ np.ones((96, 2000))
-    assert not stack.path(False).is_waiting
+    assert not core.chip.held[0].mvm.is_waiting
     assert close(few, many[:, 0])
     core.set_matrix(a / 2)
-    assert stack.path(False).is_waiting
+    assert core.chip.held[0].mvm.is_waiting
 
 
 def test_the_matrix_of_a_wired_core_is_what_it_multiplies_by():

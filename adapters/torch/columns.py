@@ -20,29 +20,7 @@ from simulator import MatrixProduct
 
 @dataclass(frozen=True)
 class ColumnProduct(MatrixProduct):
-    """Inputs (lines, batch), one vector for each column, with all lines of the matrix.
-
-    ``axis``: the lines that the arrays hold; None for all.
-    """
-
-    axis: Any = None
-    backend: Any = None
-
-    def totals(self, inputs: Any) -> Any:
-        """Sum of each column over the lines of the arrays."""
-        return super().totals(self.unrolled(inputs))
-
-    def unrolled(self, inputs: Any) -> Any:
-        """The lines of the arrays."""
-        return inputs if self.axis is None else inputs[self.axis.slice]
-
-    def currents(self, conductances: Any, phases: Any) -> Any:
-        """One product over all phases and tiles."""
-        return super().currents(conductances, phases[:, self.axis.slice])
-
-    def merged(self, weights: Any, inputs: Any) -> Any:
-        """One product with the whole matrix."""
-        return super().merged(weights, self.unrolled(inputs))
+    """Inputs (lines, batch), one vector for each column; torch multiplies them."""
 
     def times(self, first: Any, second: Any) -> Any:
         """``first @ second``, in full precision."""

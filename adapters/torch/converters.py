@@ -76,9 +76,9 @@ def current_samples(layer: AnalogLayer) -> list[Sample]:
 def current_ranges(layer: AnalogLayer) -> np.ndarray:
     """The present ranges of the ADCs of a layer, (slices, 2); of the largest array."""
     limits = [
-        stack.hardware.mvm.adc_limits(stack.grid.cols.sizes)
+        tiles.hardware.mvm.adc_limits(tiles.grid.cols.sizes)
         for core in layer.arrays
-        for stack in core.arrays.stacks
+        for tiles in core.chip.tiles
     ]
     lows, highs = (np.concatenate([pair[end] for pair in limits]) for end in (0, 1))
     ranges = np.stack([lows.min(axis=0), highs.max(axis=0)], axis=1)
@@ -88,4 +88,4 @@ def current_ranges(layer: AnalogLayer) -> np.ndarray:
 
 def slice_weights(layer: AnalogLayer) -> np.ndarray:
     """What the codes of each weight slice count in the sum, (slices,)."""
-    return np.abs(layer.core.arrays.stacks[0].hardware.code.merge[:, 0])
+    return np.abs(layer.core.chip.tiles[0].hardware.code.merge[:, 0])

@@ -268,7 +268,7 @@ class MatrixLayer(AnalogLayer):
         if not self.clip_gradient:
             return grad_x, grad_weight, grad_bias
         core = self.core
-        limits, dac = core.params.core.mapping.inputs.mvm, core.arrays.stacks[0].hardware.mvm.dac
+        limits, dac = core.params.core.mapping.inputs.mvm, core.chip.tiles[0].hardware.mvm.dac
         if grad_x is not None and limits.percentile is None and not dac.is_ideal:
             grad_x = grad_x * ((x >= limits.min) & (x <= limits.max))
         if any(held.weight_clipping for held in self.arrays):

@@ -7,31 +7,33 @@ same chip, older.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import Backend
+from simulator.chip.cells import History
 from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
-from simulator.hardware.hardware import Hardware
+from simulator.hardware import Hardware
 from simulator.kernels.programming import Spread
 from simulator.kernels.threads import common_team
 from simulator.mapping import WeightScaling
-from simulator.randomness import EventsAhead, Purpose, Stream
+from simulator.randomness import EventsAhead, Purpose, RandomSource
+from simulator.randomness.addresses import (
+    CELL_SLOTS,
+    DRIFT_SEED_SLOT,
+    DRIFT_USE,
+    ERROR_USE,
+    UNIFORM_CELLS,
+    UNIT_ROW_BIT,
+)
 
-SLOT_STRIDE = 1 << 8
-# Slots of one programming: the programming error, and what a cell draws for its drift.
-ERROR_SLOT, DRIFT_SLOT = 0, 1
-UNIFORM_SLOT = 1 << 14
 # Some arrays of so many weights, with all their cells, fit a cache.
 WEIGHTS_AT_A_TIME = 1 << 14
 # Array elements that take as long to read as one weight takes to become cells.
 CODE_COST = 256
-# Rows of unit columns have numbers from here on, as a power of two.
-UNIT_SHIFT = 31
 
 
 @dataclass(frozen=True)
@@ -47,41 +49,24 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Born:
-    """A block of cells (slices, sides, rows, columns) as it was programmed.
-
-    ``start`` is its conductance then, in units of Gmax; ``normal`` what each cell drew for its
-    drift: NaN for one that was put where it is and stays there, None where no cell drifts.
-    """
-
-    start: Any
-    normal: Any = None
-
-    def replaced(self, where: Any, new: Born) -> Born:
-        """These cells with ``new`` ones at some place."""
-        start = with_values(self.start, where, new.start)
-        return Born(start, with_values(self.normal, where, new.normal))
-
-
-@dataclass(frozen=True)
-class CellPhysics:
+class CellModels:
     """The device models of a core at work on blocks of cells, in units of Gmax."""
 
     backend: Backend
     hardware: Hardware
-    streams: Callable[[Purpose], Stream]
+    random: RandomSource
 
-    def fresh(self, weights: Any, scaling: WeightScaling, place: Place, event: int) -> Born:
+    def fresh(self, weights: Any, scaling: WeightScaling, place: Place, event: int) -> History:
         """Cells after programming ``weights``: in one pass where there is a kernel for it."""
         programming, cells = self.hardware.in_one_pass, None
         if programming is not None:
             draws = programming.spread != Spread.NONE
-            key = self.streams(Purpose.PROGRAMMING).key if draws else None
+            key = self.random(Purpose.PROGRAMMING).key if draws else None
             names = place.cols.start, place.rows, event, key
             cells = self.backend.kernels.program(weights, scaling.range, programming, names)
         if cells is None:
             return self.programmed(self.targets(weights, scaling), place, event)
-        return Born(cells)
+        return History(cells)
 
     def targets(self, weights: Any, scaling: WeightScaling) -> Any:
         """Conductances that stand for ``weights``, (slices, sides, rows, columns).
@@ -103,39 +88,39 @@ class CellPhysics:
         common_team().share(some, -(-count // step), step * columns * CODE_COST)
         return out
 
-    def programmed(self, target: Any, place: Place, event: int) -> Born:
+    def programmed(self, target: Any, place: Place, event: int) -> History:
         """Cells after programming to ``target``."""
         drift = self.hardware.drift
         if drift.is_ideal:
-            return Born(self._with_error(target, place, event))
+            return History(self._with_error(target, place, event))
         if drift.drift_has_one_seed:
             xp = self.backend.xp
-            unit = int(place.rows[0]) >> UNIT_SHIFT
-            seed = self.streams(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SLOT)
-            return Born(xp.ascontiguousarray(target), xp.full(target.shape, float(seed[0])))
+            unit = int(place.rows[0]) >> UNIT_ROW_BIT
+            seed = self.random(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SEED_SLOT)
+            return History(xp.ascontiguousarray(target), xp.full(target.shape, float(seed[0])))
         if drift.drift_includes_programming:
             # The spread at any time is that of one draw about the target.
-            draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
-            return Born(self.backend.xp.ascontiguousarray(target), draw.normal())
-        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_SLOT)
-        return Born(self._with_error(target, place, event), draw.normal())
+            draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_USE)
+            return History(self.backend.xp.ascontiguousarray(target), draw.normal())
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_USE)
+        return History(self._with_error(target, place, event), draw.normal())
 
-    def aged(self, born: Born) -> Any:
+    def aged(self, history: History) -> Any:
         """Conductances now, at the time of the hardware."""
         drift, cell = self.hardware.drift, self.hardware.cell
-        if born.normal is None:
-            return born.start
+        if history.normal is None:
+            return history.start
         xp = self.backend.xp
-        stays = xp.isnan(born.normal)
-        normal = xp.where(stays, 0.0, born.normal)
-        siemens = drift.drifted(born.start * cell.Gmax, normal, cell)
-        return xp.where(stays, born.start, self._limited(drift, siemens, born.start.shape))
+        stays = xp.isnan(history.normal)
+        normal = xp.where(stays, 0.0, history.normal)
+        siemens = drift.drifted(history.start * cell.Gmax, normal, cell)
+        return xp.where(stays, history.start, self._limited(drift, siemens, history.start.shape))
 
     def _with_error(self, target: Any, place: Place, event: int) -> Any:
         model, cell = self.hardware.programming, self.hardware.cell
         if model.is_ideal:
             return self.backend.xp.ascontiguousarray(target)
-        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_USE)
         return self._limited(model, model.programmed(target * cell.Gmax, cell, draw), target.shape)
 
     def noisy(self, conductances: Any, place: Place, vector: int, phase: int) -> Any:
@@ -182,32 +167,25 @@ class CellPhysics:
             )
 
     def _draw(
-        self, purpose: Purpose, shape: tuple[int, ...], place: Place, event: int, phase: int
+        self, purpose: Purpose, shape: tuple[int, ...], place: Place, event: int, use: int
     ) -> Draw:
         """Random numbers for cells (slices, sides, rows, columns), named by their place."""
         slices, sides = shape[:2]
         slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
-        slot = slot + phase * SLOT_STRIDE
+        slot = slot + use * CELL_SLOTS
         where = (place.cols, place.rows, event)
 
         def normals() -> Any:
             if place.ahead is None:
-                return self.streams(purpose).normal(*where, slot)
-            ahead = place.ahead.setdefault(phase, EventsAhead())
-            return ahead.normal(self.streams(purpose), *where, slot)
+                return self.random(purpose).normal(*where, slot)
+            ahead = place.ahead.setdefault(use, EventsAhead())
+            return ahead.normal(self.random(purpose), *where, slot)
 
         def first() -> Any:
             corner = (place.cols[:1], place.rows[:1], event)
-            return self.streams(purpose).normal(*corner, slot[:1, :1])
+            return self.random(purpose).normal(*corner, slot[:1, :1])
 
         # Places of their own: a law may take one number of each kind for every cell.
         return Draw(
-            normals, lambda: self.streams(purpose).uniform(*where, slot + UNIFORM_SLOT), first
+            normals, lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS), first
         )
-
-
-def with_values(array: Any, where: Any, values: Any) -> Any:
-    """A copy of ``array`` with ``values`` at some place."""
-    array = array.copy()
-    array[where] = values
-    return array

@@ -74,7 +74,10 @@ def on_device(method: Method) -> Method:
 
     @wraps(method)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with self.backend.active():
+        backend = self.backend
+        if not backend.is_asynchronous:
+            return method(self, *args, **kwargs)
+        with backend.active():
             return method(self, *args, **kwargs)
 
     return cast(Method, run)

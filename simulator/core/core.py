@@ -6,12 +6,13 @@ import copy
 import logging
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import Backend, select_backend
-from simulator.chip.chip import Arrays
+from simulator.chip.chip import Chip
 from simulator.core.arraylike import (
     NUMERIC_KINDS,
     ArrayLike,
@@ -40,6 +41,7 @@ from simulator.core.physical_arrays import ArrayPart, parts_of
 from simulator.errors import InputError, ShapeError
 from simulator.hardware.build import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
+from simulator.multiply.multiplier import Multiplier, VectorNumbers
 from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
@@ -58,7 +60,7 @@ class AnalogCore(Geometry, ArrayLike):
         empty_matrix: leave the arrays unprogrammed.
         stream: number that tells cores of the same ``simulation.seed`` apart.
         entropy: gives 64 bits where there is no seed; None takes them from NumPy's global state.
-        numbering: gives the first number of the vectors of a call; see ``Arrays``.
+        numbering: gives the first number of the vectors of a call; see ``VectorNumbers``.
         backend: where to compute; None follows ``simulation.useGPU`` and ``gpu_id``.
 
     Raises:
@@ -88,8 +90,7 @@ class AnalogCore(Geometry, ArrayLike):
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
-        self._dtype: Any = None
-        self._fast: tuple[Any, Any, int, int] | None = None
+        self._fast: tuple[Any, Any, int, Any] | None = None
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
         self._lay_out(matrix, trees, several, numbering)
         if not empty_matrix:
@@ -104,7 +105,11 @@ class AnalogCore(Geometry, ArrayLike):
         expansion = 2 if self.complex_valued else 1
         self.nrow, self.ncol = (length * expansion for length in self._shape)
         shape = (self.nrow, self.ncol)
-        self.arrays = Arrays(shape, trees, several, self._backend, self._random, numbering)
+        self.chip = Chip(shape, trees, several, self._backend, self._random)
+        self._numbers = VectorNumbers(numbering)
+        self._mvm, self._vmm = (
+            Multiplier(self.chip, direction, self._numbers) for direction in ("mvm", "vmm")
+        )
 
     # -- programming -------------------------------------------------------------------------
 
@@ -134,32 +139,31 @@ class AnalogCore(Geometry, ArrayLike):
         warn_two_sided(self.params, matrix.dtype)
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
-        self.arrays.program(weights, self._weight_scaling(weights), draw)
-        self._dtype = matrix.dtype
+        self.chip.program(weights, self._weight_scaling(weights), matrix.dtype, draw)
         self._forget()
 
     @on_device
     def _assign(self, rows: range, cols: range, value: Any) -> None:
         require_finite(value, "weights", self._backend)
-        if self._dtype is not None and value.dtype != self._dtype:
+        if self.dtype is not None and value.dtype != self.dtype:
             refuse_complex(value, self.params.core)
-            complex_type = np.result_type(self._dtype, np.complex64)
+            complex_type = np.result_type(self.dtype, np.complex64)
             # As in NumPy, a block takes the dtype of the array it goes to.
-            value = value.astype(complex_type if value.dtype.kind == "c" else self._dtype)
+            value = value.astype(complex_type if value.dtype.kind == "c" else self.dtype)
         if (len(rows), len(cols)) == self.shape:
             matrix = self._backend.xp.empty(self.shape, dtype=value.dtype)
             row_index = self._backend.asarray(np.asarray(rows))[:, None]
             matrix[row_index, self._backend.asarray(np.asarray(cols))] = value
             self.set_matrix(matrix)
             return
-        if self._dtype is None:
+        if self.dtype is None:
             raise InputError("a part of an unprogrammed core; program the whole matrix first")
         refuse_complex(value, self.params.core)
-        warn_range(value, self.arrays.scaling)
+        warn_range(value, self.chip.scaling)
         blocks = [(rows, cols, value)]
         if self.complex_valued:
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
-        self.arrays.reprogram(blocks)
+        self.chip.reprogram(blocks)
         self._forget()
 
     def _weight_scaling(self, weights: Any) -> WeightScaling:
@@ -182,11 +186,11 @@ class AnalogCore(Geometry, ArrayLike):
         Of a complex core the left half of the arrays is read. Raises InputError before the first
         programming.
         """
-        self._require_programmed()
-        full = self.arrays.weights()
+        dtype = self.chip.held[0].dtype
+        full = self.chip.weights()
         if not self.complex_valued:
-            return store_as(full, self._dtype, self._backend.xp)
-        return collapse_matrix(full).astype(np.result_type(self._dtype, np.complex64))
+            return store_as(full, dtype, self._backend.xp)
+        return collapse_matrix(full).astype(np.result_type(dtype, np.complex64))
 
     @on_device
     def get_effective_matrix(self) -> Any:
@@ -197,10 +201,10 @@ class AnalogCore(Geometry, ArrayLike):
         meet, of gated ones the cells without wires. Raises InputError before the first programming
         and for complex cores.
         """
-        self._require_programmed()
+        dtype = self.chip.held[0].dtype
         if self.complex_valued:
             raise InputError("a complex core has no single matrix of real weights")
-        return self.arrays.effective(compute_dtype(self._dtype, self._dtype))
+        return self.chip.effective(compute_dtype(dtype, dtype))
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -209,9 +213,9 @@ class AnalogCore(Geometry, ArrayLike):
         # at one output. A NaN or infinity in an input reaches every output.
         fast = self._fast
         if fast is not None:
-            weights, dtype, length, version = fast
+            weights, dtype, length, chips = fast
             fits = type(x) is type(weights) and x.dtype == dtype and 0 < x.ndim < 3
-            if fits and x.shape[0] == length and version == self.version:
+            if fits and x.shape[0] == length and chips is self.chip.programmed:
                 with np.errstate(all="ignore"):
                     y = weights @ x
                 first = y[0]
@@ -221,21 +225,26 @@ class AnalogCore(Geometry, ArrayLike):
 
     def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
         require_finite_input(inputs, self._backend)
-        self._require_programmed()
+        # Taken once: another thread may program the core meanwhile.
+        chips = self.chip.programmed or self.chip.held
+        multiply, held = self._vmm if transposed else self._mvm, chips[0].dtype
         option = self.params.core.output_dtype
-        dtype = output_dtype(option, self._dtype, inputs.dtype, self.complex_valued)
-        compute = compute_dtype(self._dtype, inputs.dtype)
+        dtype = output_dtype(option, held, inputs.dtype, self.complex_valued)
+        compute = compute_dtype(held, inputs.dtype)
         if self.complex_valued:
-            out = self._apply_complex(inputs, compute, transposed, single)
+            # Real and imaginary parts drive the expanded array together.
+            lines = expand_inputs(inputs, transposed, single, self._backend.xp)
+            out = multiply(chips, lines.astype(compute, copy=False))
+            out = collapse_outputs(out, transposed, single)
         elif inputs.dtype.kind == "c":
             # Real and imaginary parts are applied one after the other.
-            re = self.arrays.apply(inputs.real.astype(compute), transposed)
-            out = re + 1j * self.arrays.apply(inputs.imag.astype(compute), transposed)
+            re = multiply(chips, inputs.real.astype(compute))
+            out = re + 1j * multiply(chips, inputs.imag.astype(compute))
         else:
-            out = self.arrays.apply(inputs.astype(compute, copy=False), transposed)
-            if not transposed and dtype == compute:
-                self._keep_fast(dtype)
-        return store_as(out, dtype, self._backend.xp)
+            out = multiply(chips, inputs.astype(compute, copy=False))
+            if self._may_be_fast and not transposed and dtype == compute:
+                self._keep_fast(chips, dtype)
+        return out if out.dtype == dtype else store_as(out, dtype, self._backend.xp)
 
     @on_device
     def multiply(self, inputs: Any, product: Product, transposed: bool = False) -> Any:
@@ -246,11 +255,12 @@ class AnalogCore(Geometry, ArrayLike):
         InputError for complex cores and, on the CPU, for NaN or infinity.
         """
         require_finite_input(inputs, self._backend)
-        self._require_programmed()
+        chips = self.chip.held
         if self.complex_valued or inputs.dtype.kind == "c":
             raise InputError("a product of its own needs a real core and real inputs")
-        compute = compute_dtype(self._dtype, inputs.dtype)
-        return self.arrays.apply(inputs.astype(compute, copy=False), transposed, product)
+        compute = compute_dtype(chips[0].dtype, inputs.dtype)
+        multiply = self._vmm if transposed else self._mvm
+        return multiply(chips, inputs.astype(compute, copy=False), product)
 
     @property
     @on_device
@@ -260,16 +270,16 @@ class AnalogCore(Geometry, ArrayLike):
         Infinite where nothing but a product is left of the path, zero where a stage of it rounds,
         draws or scales by the input.
         """
-        self._require_programmed()
+        chips = self.chip.held
         if self.complex_valued:
             return 0.0
-        return min(stack.path(False).linear_reach for stack in self.arrays.stacks)
+        return min(path.linear_reach(chip) for path, chip in zip(self._mvm.paths, chips))
 
     @property
     @on_device
     def keeps_zero(self) -> bool:
         """True where an input of zero becomes a voltage of exactly zero."""
-        return all(stack.hardware.mvm.keeps_zero(self._backend) for stack in self.arrays.stacks)
+        return all(path.plan.periphery.keeps_zero(self._backend) for path in self._mvm.paths)
 
     @on_device
     def get_state(self) -> dict[str, Any]:
@@ -278,8 +288,9 @@ class AnalogCore(Geometry, ArrayLike):
         Conductances as NumPy arrays, the range of the weights, and the state of the random
         streams; numbers and strings besides. Parameters are not part of it.
         """
-        self._require_programmed()
-        return {"dtype": np.dtype(self._dtype).str, **self.arrays.get_state(), **self._random.state}
+        counters = {"vectors": self._numbers.count, **self._random.state}
+        dtype = self.chip.held[0].dtype
+        return {"dtype": np.dtype(dtype).str, **self.chip.get_state(), **counters}
 
     @on_device
     def set_state(self, state: dict[str, Any]) -> None:
@@ -292,31 +303,26 @@ class AnalogCore(Geometry, ArrayLike):
             if dtype.kind not in NUMERIC_KINDS or (dtype.kind == "c" and not self.complex_valued):
                 raise ValueError(f"dtype {dtype}")
             random.state = state
+            vectors = int(state["vectors"])
+            if vectors < 0:
+                raise ValueError(f"{vectors} vectors")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
-        self.arrays.set_state(state)
-        self._random.state, self._dtype = state, dtype
+        self.chip.set_state(state, dtype)
+        self._random.state, self._numbers.count = state, vectors
         self._forget()
 
-    def _require_programmed(self) -> None:
-        if self._dtype is None:
-            raise InputError("the core has not been programmed")
+    @cached_property
+    def _may_be_fast(self) -> bool:
+        """True where the whole path can be one matrix, and a look at values costs no wait."""
+        paths = self._mvm.paths
+        alone = len(paths) == 1 and paths[0].is_plain
+        return alone and not self.complex_valued and not self._backend.is_asynchronous
 
-    def _apply_complex(self, inputs: Any, compute: Any, transposed: bool, single: bool) -> Any:
-        """Drive real and imaginary parts together on the expanded array."""
-        lines = expand_inputs(inputs, transposed, single, self._backend.xp)
-        outputs = self.arrays.apply(lines.astype(compute, copy=False), transposed)
-        return collapse_outputs(outputs, transposed, single)
-
-    def _keep_fast(self, dtype: Any) -> None:
-        """Remember the merged matrix where nothing else is left of the path."""
-        if self._backend.is_asynchronous:
-            return
-        # Asked for first: another thread may program the core while the matrix is found.
-        version = self.version
-        weights = self.arrays.one_matrix(dtype)
-        if weights is not None:
-            self._fast = weights, dtype, self.ncol, version
+    def _keep_fast(self, chips: Any, dtype: Any) -> None:
+        """Remember the merged matrix, where nothing else is left of the path."""
+        if self._mvm.paths[0].is_one_matrix(chips[0]):
+            self._fast = chips[0].mvm.matrix[dtype][0], dtype, self.ncol, chips
 
     def _forget(self) -> None:
         """The cells changed: drop the merged matrix."""
@@ -347,9 +353,9 @@ class AnalogCore(Geometry, ArrayLike):
                 f"input of shape {lines.shape} and dtype {lines.dtype}"
             )
         require_finite(lines, "input", self._backend)
-        self._require_programmed()
-        values = lines.astype(np.float64)
-        return ir_drop(self.arrays, values, part, weight_slice, phase, transposed)
+        values, chips = lines.astype(np.float64), self.chip.held
+        multiplier = self._vmm if transposed else self._mvm
+        return ir_drop(multiplier.paths, self.chip, chips, values, part, weight_slice, phase)
 
     # -- face --------------------------------------------------------------------------------
 
@@ -366,7 +372,8 @@ class AnalogCore(Geometry, ArrayLike):
     @property
     def dtype(self) -> Any:
         """Dtype of the programmed matrix; None before the first programming."""
-        return self._dtype
+        chips = self.chip.programmed
+        return None if chips is None else chips[0].dtype
 
     @property
     def weight_clipping(self) -> bool:
@@ -381,18 +388,23 @@ class AnalogCore(Geometry, ArrayLike):
     @property
     def cores(self) -> list[list[ArrayPart]]:
         """The physical arrays, ``cores[row part][column part]``."""
-        return parts_of(self.arrays, self._forget)
+        return parts_of(self.chip, self._forget)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
         """What was recorded at the ADCs of one direction, for each stack of tiles."""
-        return self.arrays.recorders(transposed)
+        return (self._vmm if transposed else self._mvm).recorders
 
     def __repr__(self) -> str:
         arrays = f"{self.num_cores_row}x{self.num_cores_col}"
         return (
-            f"AnalogCore(shape={self.shape}, dtype={self._dtype}, "
+            f"AnalogCore(shape={self.shape}, dtype={self.dtype}, "
             f"style={self.params.core.style.name}, arrays={arrays})"
         )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_fast": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What an older version saved brings arrays that know what a core has now.
+        arrays = state.pop("arrays", None)
+        self.__dict__.update(state if arrays is None else arrays.renewed(state))

@@ -56,6 +56,22 @@ MODULES: dict[str, str | None] = {
     "simulator.devices.custom.RRAM_Milo": "simulator.legacy.shipped",
     "simulator.devices.custom.RRAM_Wan": "simulator.legacy.shipped",
     "simulator.devices.custom.Analytical_Devices": "simulator.legacy.shipped",
+    # Where version 0.1 had its own modules: pickles name them.
+    "simulator.arraylike": "simulator.core.arraylike",
+    "simulator.arrays": "simulator.legacy.saved",
+    "simulator.backend.streams": "simulator.randomness.streams",
+    "simulator.compat": "simulator.legacy.table",
+    "simulator.draws": "simulator.legacy.saved",
+    "simulator.fold": "simulator.legacy.saved",
+    "simulator.irdrop": "simulator.core.ir_drop",
+    "simulator.partition": "simulator.hardware.layout",
+    "simulator.parts": "simulator.core.physical_arrays",
+    "simulator.physics": "simulator.legacy.saved",
+    "simulator.products": "simulator.multiply.products",
+    "simulator.recorder": "simulator.multiply.recorder",
+    "simulator.stack": "simulator.legacy.saved",
+    "simulator.state": "simulator.legacy.saved",
+    "simulator.views": "simulator.core.views",
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
 }
@@ -64,6 +80,7 @@ REAL = (
     "simulator",
     "simulator.backend",
     "simulator.core",
+    "simulator.hardware",
     "simulator.circuits",
     "simulator.parameters.xbar_parameters",
 )
@@ -109,6 +126,7 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
         ("simulator.backend", name): ("simulator.randomness", name)
         for name in ("EventsAhead", "Purpose", "RandomSource", "Stream")
     },
+    ("simulator.hardware", "Line"): ("simulator.hardware", "Periphery"),
     ("simulator", "DNN"): ("simulator.legacy.networks", "DNN"),
     ("simulator.algorithms", "DNN"): ("simulator.legacy.networks", "DNN"),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -71,7 +72,7 @@ class InputScaling:
     high: float
     signed: bool
 
-    @property
+    @cached_property
     def gain(self) -> float:
         """Full-scale voltages per unit of input: 2 / range if signed, else 1 / range."""
         return (2.0 if self.signed else 1.0) / (self.high - self.low)

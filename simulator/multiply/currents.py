@@ -1,12 +1,34 @@
-"""Currents on their way to the converters, and how their axes merge."""
+"""Currents on their way to the converters, how their axes merge, and the call they belong to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from simulator.chip.conductances import Conductances
+from simulator.mapping import InputScaling
+from simulator.multiply.products import Product
 
 # Axes of every array of currents; from REST on stand the vectors.
 PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, REST = range(7)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one multiply brings besides its inputs.
+
+    The ``conductances`` of the chip as it was when the call began, the numbers of the ``vectors``,
+    the ``product`` and the ``scaling`` of the inputs.
+    """
+
+    conductances: Conductances
+    vectors: Any
+    product: Product
+    scaling: InputScaling
+
+    def part(self, inputs: Any, batch: Any) -> tuple[Any, Call]:
+        """Some entries of the batch (a slice or a mask): their inputs and their call."""
+        return self.product.take(inputs, batch), replace(self, vectors=self.vectors[batch])
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend
-from simulator.hardware.layout import Axis
+from simulator.hardware import Axis
 
 
 class Product(ABC):
-    """Inputs of any shape, seen as vectors that drive the lines of ``axis``.
+    """Inputs of any shape, seen as vectors that drive the lines of an array.
 
     ``rest`` is the shape of the vectors: results have the shape (outputs, *rest), and its first
     dimension is the batch that work is cut along.
@@ -27,6 +27,10 @@ class Product(ABC):
     @abstractmethod
     def bound(self, axis: Axis) -> Product:
         """The same product for an array that holds only the lines of ``axis``."""
+
+    def cut(self, inputs: Any) -> Any:
+        """What of the inputs the lines of a bound product need; all, where it picks later."""
+        return inputs
 
     @abstractmethod
     def rest(self, inputs: Any) -> tuple[int, ...]:
@@ -67,14 +71,23 @@ class Product(ABC):
 
 @dataclass(frozen=True)
 class MatrixProduct(Product):
-    """The plain product: inputs (lines, batch), one vector for each column."""
+    """The plain product: inputs (lines, batch), one vector for each column.
 
-    axis: Axis
-    backend: Backend
+    ``axis``: the lines that the arrays hold; None before the product is bound to some.
+    ``backend``: where the arrays are.
+    """
+
+    axis: Axis | None = None
+    backend: Backend | None = None
 
     def bound(self, axis: Axis) -> MatrixProduct:
-        """The product with some of the lines, which the caller selects."""
+        """The product with some of the lines."""
         return replace(self, axis=axis)
+
+    def cut(self, inputs: Any) -> Any:
+        """The lines of the axis."""
+        axis = self.axis
+        return inputs if axis is None or len(inputs) == axis.length else inputs[axis.slice]
 
     def rest(self, inputs: Any) -> tuple[int, ...]:
         """One vector for each column."""
@@ -86,7 +99,7 @@ class MatrixProduct(Product):
 
     def peaks(self, inputs: Any) -> Any:
         """Largest magnitude of each column."""
-        return self.backend.xp.abs(inputs).max(axis=0)
+        return abs(inputs).max(axis=0)
 
     def totals(self, inputs: Any) -> Any:
         """Sum of each column."""
@@ -98,7 +111,10 @@ class MatrixProduct(Product):
 
     def currents(self, conductances: Any, phases: Any) -> Any:
         """One batched product over all phases and tiles."""
-        return self.times(conductances, self.axis.split(phases, self.backend)[:, None])
+        axis, backend = self.axis, self.backend
+        assert axis is not None  # bound to an array
+        assert backend is not None
+        return self.times(conductances, axis.split(phases, backend)[:, None])
 
     def merged(self, weights: Any, inputs: Any) -> Any:
         """One product, in the memory order of the inputs."""
@@ -112,20 +128,3 @@ class MatrixProduct(Product):
         # whatever lies in memory behind a short vector, and warns of that.
         with np.errstate(all="ignore"):
             return first @ second
-
-
-@dataclass(frozen=True)
-class Call:
-    """What one multiply brings besides its inputs: numbers of its vectors, product, and gain.
-
-    ``gain`` is the voltage for one unit of input; results are divided by it.
-    """
-
-    vectors: Any
-    product: Product
-    gain: float
-
-    def part(self, inputs: Any, index: Any, *between: Any) -> tuple[Any, ...]:
-        """Some entries of the batch: their inputs and their call, with ``between`` in between."""
-        part = self.product.take(inputs, index)
-        return part, *between, Call(self.vectors[index], self.product, self.gain)
