@@ -52,7 +52,7 @@ class Chip:
         self.rows, self.cols = matrix_axes(*shape, trees[0].core)
         self._require_fitting(several)
         self.tiles = tuple(
-            Tiles.build(backend, build_hardware(tree), grid, random)
+            Tiles(backend, build_hardware(tree), grid, random)
             for tree, grid in zip(trees, self._grids(), strict=False)
         )
         # At the present time, also before the first programming.

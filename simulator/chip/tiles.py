@@ -35,19 +35,22 @@ class Tiles(Value):
     hardware: Hardware
     grid: Grid
     random: RandomSource
-    mvm: Plan
-    vmm: Plan
 
-    @classmethod
-    def build(cls, backend: Backend, hardware: Hardware, grid: Grid, random: RandomSource) -> Tiles:
-        """Tiles of ``grid``, with the plans of both directions."""
-        sides = (hardware.mvm, hardware.vmm)
-        if any(periphery.has_mismatch for periphery in sides):
+    def __post_init__(self) -> None:
+        if self.hardware.mvm.has_mismatch or self.hardware.vmm.has_mismatch:
             # The seed is taken as converters are made: copies of an unused core are this chip.
-            random(Purpose.FABRICATION)
-        directions = Direction.both(grid, hardware.code.unit_column)
-        plans = (make_plan(hardware, *pair) for pair in zip(sides, directions, strict=True))
-        return cls(backend, hardware, grid, random, *plans)
+            self.random(Purpose.FABRICATION)
+
+    @cached_property
+    def mvm(self) -> Plan:
+        """The plan of A @ x."""
+        direction = Direction.mvm(self.grid, self.hardware.code.unit_column)
+        return make_plan(self.hardware, self.hardware.mvm, direction)
+
+    @cached_property
+    def vmm(self) -> Plan:
+        """The plan of x @ A."""
+        return make_plan(self.hardware, self.hardware.vmm, Direction.vmm(self.grid))
 
     # -- programming -------------------------------------------------------------------------
 

@@ -107,9 +107,14 @@ class AnalogCore(Geometry, ArrayLike):
         shape = (self.nrow, self.ncol)
         self.chip = Chip(shape, trees, several, self._backend, self._random)
         self._numbers = VectorNumbers(numbering)
-        self._mvm, self._vmm = (
-            Multiplier(self.chip, direction, self._numbers) for direction in ("mvm", "vmm")
-        )
+
+    @cached_property
+    def _mvm(self) -> Multiplier:
+        return Multiplier(self.chip, "mvm", self._numbers)
+
+    @cached_property
+    def _vmm(self) -> Multiplier:
+        return Multiplier(self.chip, "vmm", self._numbers)
 
     # -- programming -------------------------------------------------------------------------
 

@@ -211,9 +211,14 @@ class Direction(Value):
     has_unit: bool = False
 
     @classmethod
-    def both(cls, grid: Grid, has_unit: bool) -> tuple[Direction, Direction]:
-        """MVM and VMM of the tiles of a grid; ``has_unit`` where they have unit columns."""
-        return cls("mvm", grid.cols, grid.rows, has_unit), cls("vmm", grid.rows, grid.cols)
+    def mvm(cls, grid: Grid, has_unit: bool) -> Direction:
+        """A @ x with the tiles of a grid; ``has_unit`` where they have unit columns."""
+        return cls("mvm", grid.cols, grid.rows, has_unit)
+
+    @classmethod
+    def vmm(cls, grid: Grid) -> Direction:
+        """x @ A with the tiles of a grid."""
+        return cls("vmm", grid.rows, grid.cols)
 
     def draws(self, backend: Backend, random: RandomSource) -> LineDraws:
         """Random numbers for the lines that are read, and for their results."""

@@ -56,7 +56,7 @@ class Arrays(Saved):
         )  # fmt: skip
         chip.hardware = tuple(_hardware(stack.hardware) for stack in self.stacks)
         chip.tiles = tuple(
-            Tiles.build(self.backend, hardware, stack.grid, stack.streams)
+            Tiles(self.backend, hardware, stack.grid, stack.streams)
             for stack, hardware in zip(self.stacks, chip.hardware, strict=True)
         )
         chip.programmings, chip.programmed = self.programmings, None
