@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ranges import METHODS, Choice, Sample, Span, quantisation_error
+from adapters.shared.ranges import METHODS, Choice, Sample, Span, quantisation_error
 from simulator import ParameterError
 
 RNG = np.random.default_rng(3)

@@ -15,7 +15,7 @@ from adapters.keras.batchnorm import foldable_norms, folded
 from adapters.keras.bridge import to_numpy
 from adapters.keras.layer import AnalogLayer
 from adapters.keras.layers import ANALOG, base_of
-from adapters.per_layer import checked_rows, copied, params_by_layer, values_by_layer
+from adapters.shared.per_layer import checked_rows, copied, params_by_layer, values_by_layer
 from simulator import InputError, NotSupportedError, OhmCoreWarning
 
 # Arguments of analog layers that digital ones do not have.

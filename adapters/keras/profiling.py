@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters import profiles
 from adapters.keras.convert import all_analog_layers
+from adapters.shared import profiles
 
 
 def get_profiled_xbar_inputs(model: Any, save_dir: Any = None) -> list[np.ndarray | None]:

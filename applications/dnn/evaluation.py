@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from adapters.torch import analog_modules, convertible_modules, from_torch
-from adapters.torch.calibration import calibrate
-from adapters.torch.report import report
+from adapters.torch.study.calibration import calibrate
+from adapters.torch.study.report import report
 from applications.mvm_study.errors import StudyError
 from simulator import CrossSimParameters
 

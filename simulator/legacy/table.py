@@ -58,13 +58,52 @@ MODULES: dict[str, str | None] = {
     "simulator.devices.custom.Analytical_Devices": "simulator.legacy.shipped",
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
-}
+    **{
+        f"simulator.{old}": f"simulator.{new}"
+        for old, new in {
+            "arraylike": "core.arraylike", "arrays": "chip.chip",
+            "backend.streams": "randomness.streams", "complexes": "core.complex_matrices",
+            "currents": "multiply.currents", "draws": "multiply.draws", "dtypes": "core.dtypes",
+            "fold": "hardware.plan",
+            "geometry": "core.partition_names", "irdrop": "core.ir_drop",
+            "matrix_checks": "core.checks", "network": "chip.tile_circuit",
+            "partition": "hardware.layout", "parts": "core.physical_arrays",
+            "physics": "chip.programming", "products": "multiply.products",
+            "readout": "multiply.readout", "recorder": "multiply.recorder", "stack": "chip.tiles",
+            "state": "chip.cells", "tile": "multiply.path", "views": "core.views",
+            "wiring": "hardware.build",
+        }.items()
+    },
+    "adapters.lowering": "adapters.shared.lowering",
+    "adapters.per_layer": "adapters.shared.per_layer",
+    "adapters.profiles": "adapters.shared.profiles",
+    "adapters.ranges": "adapters.shared.ranges",
+    **{
+        f"adapters.torch.{name}": f"adapters.torch.{folder}.{name}"
+        for folder, names in {
+            "layers": (
+                "attention", "columns", "conv", "gates", "huggingface", "layer", "linear", "matrix",
+                "recurrent", "transposed", "windows",
+            ),
+            "conversion": ("batchnorm", "convert", "fused", "rewire"),
+            "study": (
+                "batches", "calibration", "converters", "diagnosis", "figure", "profiling",
+                "report", "summary", "tables",
+            ),
+            "runtime": ("numbering", "processes", "state", "tensors"),
+        }.items()
+        for name in names
+    },
+    "adapters.torch.parts": "adapters.torch.layers.composite",
+    "adapters.torch.recurrence": "adapters.torch.layers.recurrent",
+}  # fmt: skip
 # Packages that exist here, and had more names.
 REAL = (
     "simulator",
     "simulator.backend",
     "simulator.core",
     "simulator.circuits",
+    "simulator.hardware",
     "simulator.parameters.xbar_parameters",
 )
 # Names that live elsewhere than the rest of their module: where, and under which name.
@@ -103,7 +142,26 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
         )
         for library in ("torch", "keras")
     },
+    **{
+        (f"adapters.torch.{module}", name): (f"adapters.torch.{place}", name)
+        for (module, place), names in {
+            ("layer", "layers.models"): ("analog_modules",),
+            ("convert", "layers.models"): (
+                "ideal", "new_epoch", "reinitialize", "set_time", "synchronize",
+            ),
+            ("profiling", "layers.models"): ("named_layers",),
+            ("profiling", "layers.inputs"): (
+                "Look", "Seen", "_Tap", "follow_inputs", "watch_inputs", "watched",
+            ),
+            ("state", "runtime.processes"): ("share_chips",),
+        }.items()
+        for name in names
+    },
     ("applications.dnn.models", "ResNet_cifar10"): ("applications.dnn.models", "CifarResNet"),
+    # Classes that cores in pickles are made of.
+    ("simulator.hardware", "Hardware"): ("simulator.hardware.hardware", "Hardware"),
+    ("simulator.hardware", "Line"): ("simulator.hardware.hardware", "Line"),
+    ("simulator.draws", "ConverterBank"): ("simulator.chip.converters", "ConverterBank"),
     ("simulator.backend", "ComputeBackend"): ("simulator.legacy.backend", "ComputeBackend"),
     **{
         ("simulator.backend", name): ("simulator.randomness", name)
@@ -150,7 +208,7 @@ def lookup(module: str, name: str) -> Any:
         place = MODULES[place] or place
     home, new_name = NAMES.get((place, name), (place, name))
     if name.startswith("__") or home in MODULES or (home, new_name) == (module, name):
-        names = dir(sys.modules[module]) if module in REAL else []
+        names = [] if module in MODULES else dir(sys.modules[module])
         raise _missing(module, name, names)
     found = importlib.import_module(home)
     try:
