@@ -195,7 +195,7 @@ def test_profiled_limits_make_a_network_work():
 
 
 def test_samples_of_inputs_are_thinned_evenly(monkeypatch):
-    monkeypatch.setattr("adapters.shared.profiles.CAPACITY", 1 << 12)
+    monkeypatch.setattr("simulator.multiply.recorder.CAPACITY", 1 << 12)
     seen = Seen()
     for batch in torch.arange(1 << 17).split(30_000):
         seen.add(batch % 1024)

@@ -10,48 +10,46 @@ from typing import Any
 
 import numpy as np
 
-from adapters.shared.ranges import Sample
 from simulator import AnalogCore, InputError
-
-# Values kept of each layer; beyond that every second one goes.
-CAPACITY = 1 << 20
-# As for currents: multiples of this lie evenly modulo 2**32, in step with no width of an image.
-STEP, LAST = 2654435769, (1 << 32) - 1
-# Values that are looked at together, so that their keys do not fill the memory.
-TOGETHER = 1 << 22
+from simulator.profile import Recorder, Sample
 
 
 class Seen:
-    """Extremes of everything that was added, and an evenly thinned sample, float32."""
+    """What drove the lines of a layer: exact extremes and an evenly thinned sample."""
 
     def __init__(self) -> None:
-        self.low, self.high = float("inf"), float("-inf")
-        self._last, self._count = LAST, 0
-        self._kept, self._keys = np.empty(0, np.float32), np.empty(0, np.int64)
+        self._recorder = Recorder(1)
 
-    def add(self, values: Any) -> None:
-        """Take in the values of an array of any shape."""
-        flat = np.asarray(values).reshape(-1)
-        for start in range(0, len(flat), TOGETHER):
-            self._add(flat[start : start + TOGETHER])
+    def add(self, values: np.ndarray) -> None:
+        """Take in the values of an array of any shape, in units of the inputs."""
+        self._recorder.add(np.asarray(values).reshape(1, -1, 1))
 
-    def _add(self, values: np.ndarray) -> None:
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
-        keys = np.arange(self._count, self._count + len(values), dtype=np.int64) * STEP & LAST
-        self._count = self._count + len(values) & LAST
-        picked = keys <= self._last
-        self._kept = np.concatenate([self._kept, values[picked].astype(np.float32)])
-        self._keys = np.concatenate([self._keys, keys[picked]])
-        while len(self._kept) > CAPACITY:
-            self._last >>= 1
-            kept = self._keys <= self._last
-            self._kept, self._keys = self._kept[kept], self._keys[kept]
+    @property
+    def low(self) -> float:
+        """The smallest value of all; infinite before the first."""
+        return float(self._recorder.low[0])
+
+    @property
+    def high(self) -> float:
+        """The largest value of all; minus infinite before the first."""
+        return float(self._recorder.high[0])
 
     @property
     def sample(self) -> Sample:
         """What was seen, for choosing a range."""
-        return Sample(self.low, self.high, self._kept)
+        return Sample(self.low, self.high, self._recorder.values())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_recorder" in state:
+            self.__dict__.update(state)
+            return
+        # From a pickle of the time when this class kept a sample of its own.
+        self.__init__()  # type: ignore[misc]
+        self._recorder.__dict__.update(
+            low=np.array([state["low"]]), high=np.array([state["high"]]),
+            _kept=state["_kept"].reshape(1, 1, -1), _keys=state["_keys"].astype(np.uint32),
+            _last=state["_last"], _seen=state["_count"],
+        )  # fmt: skip
 
 
 def xbar_inputs(seen: Sequence[Seen | None], save_dir: Any) -> list[np.ndarray | None]:

@@ -77,7 +77,7 @@ MODULES: dict[str, str | None] = {
     "adapters.lowering": "adapters.shared.lowering",
     "adapters.per_layer": "adapters.shared.per_layer",
     "adapters.profiles": "adapters.shared.profiles",
-    "adapters.ranges": "adapters.shared.ranges",
+    "adapters.ranges": "simulator.profile",
     **{
         f"adapters.torch.{name}": f"adapters.torch.{folder}.{name}"
         for folder, names in {

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from adapters.shared.ranges import Choice
 from adapters.torch.conversion.rewire import changed, lent, rewire
 from adapters.torch.layers.inputs import watched
 from adapters.torch.layers.layer import AnalogLayer
@@ -27,6 +26,7 @@ from adapters.torch.study.converters import (
 )
 from adapters.torch.study.tables import table
 from simulator import CrossSimParameters, ParameterError
+from simulator.profile import Choice
 
 HEADER = ("layer", "DAC", "input range", "ADC", "range of currents")
 UNSEEN = "as it was: only zeros seen"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.shared.ranges import Sample, Span
 from adapters.torch.conversion.rewire import trees
 from adapters.torch.layers.layer import AnalogLayer
 from simulator import CrossSimParameters
+from simulator.profile import Sample, Span
 
 
 def has_dac(tree: CrossSimParameters) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.shared.ranges import Choice, Sample, Span, quantisation_error
+from simulator.profile import Choice, Sample, Span, quantisation_error
 
 # A range is bad where another makes this much less error: two bits of a uniform converter.
 WASTE = 16.0

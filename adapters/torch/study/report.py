@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from adapters.shared.ranges import Sample
 from adapters.torch.conversion.rewire import changed, lent, rewire
 from adapters.torch.layers.inputs import watched
 from adapters.torch.layers.layer import AnalogLayer
@@ -30,6 +29,7 @@ from adapters.torch.study.converters import (
 from adapters.torch.study.diagnosis import ConverterUse, advice, converter_use, percent, why_dead
 from adapters.torch.study.tables import table
 from simulator import CrossSimParameters
+from simulator.profile import Sample
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

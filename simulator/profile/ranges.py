@@ -1,4 +1,4 @@
-"""Full-scale ranges of converters from what they saw, in array terms that know no framework.
+"""Full-scale ranges of converters from what they saw.
 
 A range that is too small clips, one that is too large leaves few levels. Three ways to choose:
 "max" clips nothing that was seen, "percentile" clips a given share, and "lp" finds the range with
@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
-from simulator import ParameterError
+from simulator.errors import ParameterError
 
 METHODS = ("percentile", "max", "lp")
 # Values that a range is optimised on.
@@ -66,10 +66,7 @@ class Choice:
             raise ParameterError(
                 f"a way to choose ranges: got {self.method!r}; allowed is one of {METHODS}"
             )
-        if not 50 < self.percentile <= 100:
-            raise ParameterError(
-                f"percentile: got {self.percentile!r}; allowed is a number in (50, 100]"
-            )
+        checked_percentile(self.percentile)
         if not 0 < self.norm_ord < math.inf:
             raise ParameterError(f"norm_ord: got {self.norm_ord!r}; allowed is a finite number > 0")
 
@@ -132,7 +129,7 @@ class Choice:
         if self.method == "max":
             return sample.high if span is Span.POSITIVE else sample.reach
         if self.method == "percentile":
-            low, high = np.percentile(sample.values, [100 - self.percentile, self.percentile])
+            low, high = percentiles(sample.values, self.percentile)
             limit = float(high if span is Span.POSITIVE else max(abs(low), abs(high)))
             # Of values that are nearly all zero, the others count.
             return limit if limit > 0 else sample.high
@@ -145,23 +142,34 @@ class Choice:
         if self.method == "max":
             return sample.low, sample.high
         if self.method == "percentile":
-            low, high = np.percentile(sample.values, [100 - self.percentile, self.percentile])
+            low, high = percentiles(sample.values, self.percentile)
             return float(low), float(high)
         values, norm = _some(sample.values), self.norm_ord
         centre = float(np.median(values))
 
-        def ends(octaves: Any) -> tuple[float, float]:
-            down, up = (2.0 ** -float(octave) for octave in octaves)
-            return centre - down * (centre - sample.low), centre + up * (sample.high - centre)
+        def ends(down: float, up: float) -> tuple[float, float]:
+            below, above = 2.0 ** -float(down), 2.0 ** -float(up)
+            return centre - below * (centre - sample.low), centre + above * (sample.high - centre)
 
-        def error(octaves: Any) -> float:
-            return quantisation_error(values, *ends(octaves), levels, norm)
+        def error(down: float, up: float) -> float:
+            return quantisation_error(values, *ends(down, up), levels, norm)
 
-        down = up = min(SHRINKS, key=lambda shrink: error((shrink, shrink)))
+        down = up = min(SHRINKS, key=lambda shrink: error(shrink, shrink))
         for _ in range(ROUNDS):
-            up = _least(lambda octave, other=down: error((other, octave)))
-            down = _least(lambda octave, other=up: error((octave, other)))
-        return ends((down, up))
+            up = _least(partial(error, down))
+            down = _least(partial(error, up=up))
+        return ends(down, up)
+
+
+def checked_percentile(percentile: float) -> None:
+    """Raise ParameterError for what is no percentile of a range."""
+    if not 50 < percentile <= 100:
+        raise ParameterError(f"percentile: got {percentile!r}; allowed is a number in (50, 100]")
+
+
+def percentiles(values: np.ndarray, percentile: float) -> np.ndarray:
+    """The lowest and the highest value (2,), without the share that is cut off on either side."""
+    return np.percentile(values, [100 - percentile, percentile])
 
 
 def quantisation_error(values: Any, low: float, high: float, levels: int, norm: float) -> float:
@@ -190,6 +198,9 @@ def _errors(sample: Sample, span: Span, levels: int, norm: float) -> Callable[[f
 
 def _least(error: Callable[[float], float]) -> float:
     """Where in ``SHRINKS`` the error is least."""
+    # On use: it takes as long to import as the whole engine.
+    from scipy import optimize
+
     start = min(SHRINKS, key=error)
     step = SHRINKS[1]
     found = optimize.minimize_scalar(

@@ -1,0 +1,24 @@
+"""What converters saw, and ranges for them.
+
+Set ``simulation.analytics.profile_adc_inputs = True``, multiply calibration inputs, and ask for
+ranges; they are in units of one device at Gmax with full-scale input, as ``calibrated_range`` is.
+
+- ``recorded``: what was recorded at the ADCs of cores, and a ``calibrated_range`` that covers it.
+- ``ranges``: ways to choose the range of any converter from what it saw.
+"""
+
+from simulator.multiply.recorder import Recorder
+from simulator.profile.ranges import METHODS, Choice, Sample, Span, quantisation_error
+from simulator.profile.recorded import adc_inputs, adc_ranges, adc_samples
+
+__all__ = [
+    "METHODS",
+    "Choice",
+    "Recorder",
+    "Sample",
+    "Span",
+    "adc_inputs",
+    "adc_ranges",
+    "adc_samples",
+    "quantisation_error",
+]
