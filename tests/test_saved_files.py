@@ -197,7 +197,7 @@ MOVED = {
     "adapters.torch.convert": """ANALOG analog_class analog_modules base_of convertible_modules
         from_torch ideal inconvertible_modules new_epoch owned_modules reason_to_stay reinitialize
         set_time staying_modules synchronize to_torch""",
-    "adapters.torch.converters": "current_ranges current_samples slice_weights",
+    "adapters.torch.converters": "current_ranges current_samples has_adc has_dac",
     "adapters.torch.diagnosis": "ConverterUse advice converter_use why_dead",
     "adapters.torch.fused": "switch_back switch_off",
     "adapters.torch.gates": "GATES Gates scan",
@@ -215,7 +215,7 @@ MOVED = {
     "adapters.torch.recurrent": """AnalogGRU AnalogGRUCell AnalogLSTM AnalogLSTMCell AnalogRNN
         AnalogRNNCell""",
     "adapters.torch.report": "Comparison LayerReport Report report",
-    "adapters.torch.rewire": "changed lent rewire trees",
+    "adapters.torch.rewire": "changed lent rewire",
     "adapters.torch.state": "LayerState share_chips",
     "adapters.torch.summary": "Summary summary",
     "adapters.torch.tables": "table",

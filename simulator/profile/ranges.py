@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from simulator.converters import Span
 from simulator.errors import ParameterError
 
 METHODS = ("percentile", "max", "lp")
@@ -29,14 +29,6 @@ BELOW_ZERO = 0.01
 TOLERANCE = 0.02
 # How often each end of a range is found anew for the other one.
 ROUNDS = 2
-
-
-class Span(Enum):
-    """What ranges a converter can have: up from zero, about zero, or any."""
-
-    POSITIVE = 1
-    SYMMETRIC = 2
-    FREE = 3
 
 
 @dataclass(frozen=True)

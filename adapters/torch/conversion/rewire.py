@@ -44,13 +44,6 @@ def changed(params: Any, change: Change) -> Any:
     return tree
 
 
-def trees(params: Any) -> list[CrossSimParameters]:
-    """The parameters of a layer as one flat list."""
-    if isinstance(params, (list, tuple)):
-        return [tree for entry in params for tree in trees(entry)]
-    return [params]
-
-
 @contextmanager
 def lent(layers: list[AnalogLayer]) -> Iterator[dict[AnalogLayer, Any]]:
     """Inside, layers may be rewired and run; afterwards every chip is where it was before.

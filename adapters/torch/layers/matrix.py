@@ -267,10 +267,9 @@ class MatrixLayer(AnalogLayer):
         """Zero gradients where inputs, weights or an analog bias are clipped by their ranges."""
         if not self.clip_gradient:
             return grad_x, grad_weight, grad_bias
-        core = self.core
-        limits, dac = core.params.core.mapping.inputs.mvm, core.arrays.stacks[0].hardware.mvm.dac
-        if grad_x is not None and limits.percentile is None and not dac.is_ideal:
-            grad_x = grad_x * ((x >= limits.min) & (x <= limits.max))
+        dac = self.core.converter_ranges().dac
+        if grad_x is not None and dac.low is not None:
+            grad_x = grad_x * ((x >= dac.low) & (x <= dac.high))
         if any(held.weight_clipping for held in self.arrays):
             if grad_weight is not None:
                 grad_weight = grad_weight * self._in_range(self.weight.detach())

@@ -13,21 +13,13 @@ from adapters.torch.layers.inputs import watched
 from adapters.torch.layers.layer import AnalogLayer
 from adapters.torch.layers.models import named_layers
 from adapters.torch.study.batches import Batches, undisturbed
-from adapters.torch.study.converters import (
-    adc_levels,
-    adc_span,
-    current_samples,
-    dac_levels,
-    dac_span,
-    first,
-    has_adc,
-    has_dac,
-    slice_weights,
-)
+from adapters.torch.study.converters import current_samples, has_adc, has_dac
 from adapters.torch.study.tables import table
 from simulator import CrossSimParameters, ParameterError
-from simulator.profile import Choice
+from simulator.profile import ADCRange, Choice, ConverterRanges
 
+Params = dict[AnalogLayer, CrossSimParameters | list[CrossSimParameters]]
+Built = dict[AnalogLayer, ConverterRanges]
 HEADER = ("layer", "DAC", "input range", "ADC", "range of currents")
 UNSEEN = "as it was: only zeros seen"
 
@@ -142,32 +134,28 @@ def calibrate(
     layers = named_layers(model)
     with undisturbed(model), lent(list(layers.values())) as wanted:
         params = {layer: layer.params for layer in layers.values()}
-        found = {layer: _without_ranges(name, params[layer]) for name, layer in layers.items()}
-        for layer, limits in _input_ranges(model, data, params, choices[0]).items():
+        # Asked for now: on the way, layers have other converters.
+        built = {layer: layer.core.converter_ranges() for layer in layers.values()}
+        found = {layer: _without_ranges(name, built[layer]) for name, layer in layers.items()}
+        for layer, limits in _input_ranges(model, data, params, built, choices[0]).items():
             found[layer] = replace(found[layer], inputs=limits)
         for layer, ranges in found.items():
             wanted[layer] = changed(params[layer], ranges.set)
-        for layer, pairs in _output_ranges(model, data, wanted, choices[1]).items():
+        for layer, pairs in _output_ranges(model, data, wanted, built, choices[1]).items():
             found[layer] = replace(found[layer], outputs=pairs)
         for layer, ranges in found.items():
             wanted[layer] = changed(params[layer], ranges.set)
     return Calibration(tuple(found.values()))
 
 
-def _without_ranges(name: str, params: Any) -> LayerRanges:
-    dac, adc = first(params, has_dac), first(params, has_adc)
-    return LayerRanges(
-        name,
-        0 if dac is None else (dac_levels(dac) - 1).bit_length(),
-        0 if adc is None else (adc_levels(adc) - 1).bit_length(),
-    )
+def _without_ranges(name: str, built: ConverterRanges) -> LayerRanges:
+    return LayerRanges(name, *((c.levels - 1).bit_length() for c in (built.dac, built.adc)))
 
 
 def _input_ranges(
-    model: nn.Module, data: Batches, params: dict[AnalogLayer, Any], choice: Choice
+    model: nn.Module, data: Batches, params: Params, built: Built, choice: Choice
 ) -> dict[AnalogLayer, tuple[float, float]]:
-    trees = {layer: first(tree, has_dac) for layer, tree in params.items()}
-    driven = [layer for layer, tree in trees.items() if tree is not None]
+    driven = [layer for layer, ranges in built.items() if ranges.dac.levels > 1]
     if not driven:
         return {}
     for layer in params:
@@ -180,8 +168,8 @@ def _input_ranges(
         data.run(model, "inputs")
     found = {}
     for layer in driven:
-        tree = trees[layer]
-        limits = choice.range_of(seen[layer].sample, dac_span(tree), dac_levels(tree))
+        dac = built[layer].dac
+        limits = choice.range_of(seen[layer].sample, dac.span, dac.levels)
         if limits is not None:
             # The constant of bias lines must get through the DACs too.
             top = max(limits[1], 1.0) if layer.analog_bias else limits[1]
@@ -190,10 +178,9 @@ def _input_ranges(
 
 
 def _output_ranges(
-    model: nn.Module, data: Batches, params: dict[AnalogLayer, Any], choice: Choice
+    model: nn.Module, data: Batches, params: Params, built: Built, choice: Choice
 ) -> dict[AnalogLayer, np.ndarray]:
-    trees = {layer: first(tree, has_adc) for layer, tree in params.items()}
-    read = [layer for layer, tree in trees.items() if tree is not None]
+    read = [layer for layer, ranges in built.items() if ranges.adc.levels > 1]
     if not read:
         return {}
     for layer in params:
@@ -201,17 +188,17 @@ def _output_ranges(
     data.run(model, "currents")
     found = {}
     for layer in read:
-        limits = _currents_range(layer, trees[layer], choice)
+        limits = _currents_range(layer, built[layer].adc, choice)
         if limits is not None:
             found[layer] = np.asarray(limits)
     return found
 
 
-def _currents_range(layer: AnalogLayer, tree: Any, choice: Choice) -> Any:
-    samples, span, levels = current_samples(layer), adc_span(tree), adc_levels(tree)
-    if tree.core.style.name != "BITSLICED":
-        return choice.range_of(samples[0], span, levels)
-    return choice.sliced_ranges(samples, span, levels, slice_weights(layer))
+def _currents_range(layer: AnalogLayer, adc: ADCRange, choice: Choice) -> Any:
+    samples = current_samples(layer)
+    if layer.core.params.core.style.name != "BITSLICED":
+        return choice.range_of(samples[0], adc.span, adc.levels)
+    return choice.sliced_ranges(samples, adc.span, adc.levels, layer.core.slice_weights)
 
 
 def _with_recorders(tree: CrossSimParameters) -> None:

@@ -15,21 +15,11 @@ from adapters.torch.layers.inputs import watched
 from adapters.torch.layers.layer import AnalogLayer
 from adapters.torch.layers.models import ideal, named_layers
 from adapters.torch.study.batches import Batches, undisturbed
-from adapters.torch.study.converters import (
-    adc_levels,
-    adc_span,
-    current_ranges,
-    current_samples,
-    dac_levels,
-    dac_span,
-    has_adc,
-    has_dac,
-    slice_weights,
-)
+from adapters.torch.study.converters import current_ranges, current_samples
 from adapters.torch.study.diagnosis import ConverterUse, advice, converter_use, percent, why_dead
 from adapters.torch.study.tables import table
 from simulator import CrossSimParameters
-from simulator.profile import Sample
+from simulator.profile import ADCRange, DACRange, Sample, Span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -218,13 +208,14 @@ def decibels(signal: float, error: float) -> float:
 
 
 def _judged(name: str, layer: AnalogLayer, comparison: Comparison, inputs: Sample) -> LayerReport:
-    tree, reached = layer.core.params, comparison.outputs.count > 0
-    dac = _dac_use(layer, tree, inputs) if has_dac(tree) and reached else None
-    adc = _adc_use(layer, tree) if has_adc(tree) and reached else None
+    reached, ranges = comparison.outputs.count > 0, layer.core.converter_ranges()
+    # A DAC without limits has others for every call.
+    has_limits = ranges.dac.levels > 1 and ranges.dac.low is not None
+    dac = _dac_use(layer, ranges.dac, inputs) if has_limits and reached else None
+    adc = _adc_use(layer, ranges.adc) if ranges.adc.levels > 1 and reached else None
     dead, cells = comparison.why_dead(inputs.reach), _weights_snr(layer)
-    words = advice(
-        comparison.snr, dead, dac, adc, cells, not tree.xbar.dac.mvm.signed, layer.analog_bias
-    )
+    unsigned = ranges.dac.span is Span.POSITIVE
+    words = advice(comparison.snr, dead, dac, adc, cells, unsigned, layer.analog_bias)
     return LayerReport(
         layer=name,
         arrays=sum(core.Ncores for core in layer.arrays),
@@ -238,20 +229,16 @@ def _judged(name: str, layer: AnalogLayer, comparison: Comparison, inputs: Sampl
     )
 
 
-def _dac_use(layer: AnalogLayer, tree: CrossSimParameters, inputs: Sample) -> ConverterUse | None:
-    limits = tree.core.mapping.inputs.mvm
-    if limits.percentile is not None:
-        # Every call has a range of its own.
-        return None
-    ranges = np.asarray([[limits.min, limits.max]])
+def _dac_use(layer: AnalogLayer, dac: DACRange, inputs: Sample) -> ConverterUse:
+    ranges = np.asarray([[dac.low, dac.high]])
     lowest = 1.0 if layer.analog_bias else 0.0
-    return converter_use([inputs], ranges, dac_span(tree), dac_levels(tree), at_least=lowest)
+    return converter_use([inputs], ranges, dac.span, dac.levels, at_least=lowest)
 
 
-def _adc_use(layer: AnalogLayer, tree: CrossSimParameters) -> ConverterUse:
+def _adc_use(layer: AnalogLayer, adc: ADCRange) -> ConverterUse:
     return converter_use(
-        current_samples(layer), current_ranges(layer), adc_span(tree), adc_levels(tree),
-        slice_weights(layer),
+        current_samples(layer), current_ranges(layer), adc.span, adc.levels,
+        layer.core.slice_weights,
     )  # fmt: skip
 
 

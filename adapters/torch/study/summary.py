@@ -41,7 +41,7 @@ def summary(model: nn.Module) -> Summary:
 
 def _analog_row(name: str, layer: AnalogLayer) -> tuple[str, ...]:
     cores = layer.arrays
-    cells = sum(state.size for core in cores for state in core.get_state()["cells"])
+    cells = sum(core.cell_count for core in cores)
     note = ""
     if any("bias" in parameter for parameter, _ in layer.named_parameters()):
         note = f"bias on {layer.bias_rows} lines" if layer.analog_bias else "digital bias"
