@@ -8,8 +8,13 @@ from typing import Any
 
 from simulator import CrossSimParameters, ParameterError
 
+# The hardware of one layer: one tree, or one for each of its arrays.
+LayerParams = CrossSimParameters | list[CrossSimParameters]
+# That of a model: the same for all layers, one entry for each, or one for each name pattern.
+ModelParams = LayerParams | list[LayerParams | None] | dict[str, LayerParams | None]
 
-def copied(params: Any) -> Any:
+
+def copied(params: LayerParams) -> LayerParams:
     """A copy of the parameters of a layer: one tree, or a list with one for each array.
 
     Raises ParameterError for anything else.
@@ -34,7 +39,7 @@ def checked_rows(rows: Any) -> int:
     return number
 
 
-def params_by_layer(params: Any, names: list[str]) -> list[Any]:
+def params_by_layer(params: ModelParams, names: list[str]) -> list[LayerParams | None]:
     """The parameters of each of the named layers; None for one that stays digital.
 
     ``params`` is one tree for all; a list with an entry for each; or a dictionary from name

@@ -13,6 +13,9 @@ import numpy as np
 from simulator import AnalogCore, InputError
 from simulator.profile import Recorder, Sample
 
+# Where to write what was recorded; None for nowhere.
+Folder = str | os.PathLike[str] | None
+
 
 class Seen:
     """What drove the lines of a layer: exact extremes and an evenly thinned sample."""
@@ -52,24 +55,15 @@ class Seen:
         )  # fmt: skip
 
 
-def xbar_inputs(seen: Sequence[Seen | None], save_dir: Any) -> list[np.ndarray | None]:
-    """Recorded inputs of every layer, one-dimensional; None for one that records none.
-
-    ``save_dir``: folder to write them to, as the pickle ``all_xbar_inputs.p``. Raises InputError
-    where no layer has recorded anything.
-    """
+def xbar_inputs(seen: Sequence[Seen | None], save_dir: Folder) -> list[np.ndarray | None]:
+    """Recorded inputs of layers; see ``get_profiled_xbar_inputs`` of the front ends."""
     values = [None if s is None else s.sample.values for s in seen]
     _require(values, "profile_xbar_inputs")
     return _saved(values, save_dir, "all_xbar_inputs.p")
 
 
-def adc_inputs(layers: Sequence[Sequence[AnalogCore]], save_dir: Any) -> list[np.ndarray | None]:
-    """Recorded currents at the ADCs of the arrays of every layer; None for one without.
-
-    (input digits or 1, currents), or (slices, input digits or 1, currents) for bit-sliced weights,
-    in units of one full cell at full input. ``save_dir``: folder to write them to, as the pickle
-    ``all_adc_inputs.p``. Raises InputError where no layer has recorded anything.
-    """
+def adc_inputs(layers: Sequence[Sequence[AnalogCore]], save_dir: Folder) -> list[np.ndarray | None]:
+    """Recorded currents of layers; see ``get_profiled_adc_inputs`` of the front ends."""
     values = [_currents(arrays) for arrays in layers]
     _require(values, "profile_adc_inputs")
     return _saved(values, save_dir, "all_adc_inputs.p")
@@ -91,19 +85,16 @@ def _require(values: list[Any], switch: str) -> None:
         )
 
 
-def _saved(values: list[Any], save_dir: Any, name: str) -> list[Any]:
+def _saved(values: list[Any], save_dir: Folder, name: str) -> list[Any]:
     if save_dir is not None:
         Path(os.fspath(save_dir), name).write_bytes(pickle.dumps(values))
     return values
 
 
 def conductances(arrays: Sequence[AnalogCore]) -> dict[str, Any]:
-    """What the cells of a layer hold, in units of Gmax, errors included.
+    """What the cells of a layer hold; see ``get_conductance_matrices`` of the front ends.
 
-    ``core_style``, ``bitsliced_core_style`` ("NONE" for whole weights), ``num_slices`` and
-    ``Gmats``. The last has an entry for each array of the layer, row by row and group by group: a
-    dictionary with ``Gmat_pos`` and ``Gmat_neg``, or ``Gmat`` of an offset core; for bit-sliced
-    weights a list of these, least significant first. Arrays are (outputs, inputs).
+    Arrays of ``Gmats`` stand row by row of the partition, and group by group of the layer.
     """
     core = arrays[0].params.core
     sliced = core.style.name == "BITSLICED"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from adapters.shared.per_layer import params_by_layer, values_by_layer
+from adapters.shared.per_layer import ModelParams, params_by_layer, values_by_layer
 from adapters.torch.conversion.batchnorm import fuse_batchnorms
 from adapters.torch.conversion.fused import switch_back, switch_off
 from adapters.torch.layers.attention import AnalogMultiheadAttention
@@ -116,12 +116,28 @@ def _unfit(layer: nn.Module, name: str) -> str:
 
 
 def convertible_modules(model: nn.Module) -> list[nn.Module]:
-    """The layers that ``from_torch`` converts, depth first, each once; the model included."""
+    """The layers that ``from_torch`` converts.
+
+    Args:
+        model: any module; a layer counts as a model of one layer.
+
+    Returns:
+        The layers in the order of ``model.named_modules()``, depth first, each once. Lists of
+        parameters have an entry for each of them.
+    """
     return [module for _, module in _named(model)]
 
 
 def inconvertible_modules(model: nn.Module) -> list[nn.Module]:
-    """The layers that stay digital, depth first, each once; containers are none."""
+    """The layers that ``from_torch`` leaves digital.
+
+    Args:
+        model: any module.
+
+    Returns:
+        The layers in the order of ``model.named_modules()``, each once; containers are none.
+        ``summary`` says why each of them stays.
+    """
     return [module for _, module in staying_modules(model) if reason_to_stay(module)]
 
 
@@ -153,7 +169,7 @@ def _named(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def from_torch(
     model: nn.Module,
-    params: Any,
+    params: ModelParams,
     bias_rows: int | list[int] = 0,
     fuse_batchnorm: bool = False,
     *,
@@ -163,8 +179,11 @@ def from_torch(
 ) -> nn.Module:
     """A copy of ``model`` with the products of its layers on simulated arrays.
 
+    The given model is never changed.
+
     Args:
-        model: any module; a layer that can be converted itself shares its parameters.
+        model: any module. Parameters are copied, but for a layer that is converted itself: it
+            shares them with its copy.
         params: one CrossSimParameters; a list with one entry per ``convertible_modules`` (an entry
             may be a list, one per array); or a dictionary from name patterns such as
             ``"features.*"`` to parameters, the first that fits. Layers that no pattern fits stay
@@ -176,9 +195,15 @@ def from_torch(
             or stay "fixed".
         clip_gradient: no gradient where inputs or weights are clipped by their range.
 
+    Returns:
+        The analog model; inputs and outputs are those of the digital one. Its arrays are
+        programmed with the present weights.
+
     Raises:
-        ParameterError: a list of the wrong length, or a pattern that fits no layer. The given
-            model is never changed.
+        ParameterError: a list of the wrong length, a pattern that fits no layer, or parameters
+            that no array can have.
+        ModelError: a device, converter or circuit model that does not exist.
+        InputError: weights that are not finite. All errors of one layer name it.
     """
     single = not reason_to_stay(model)
     copied = model if single else _copy(model)
@@ -247,8 +272,16 @@ def _replaced(model: nn.Module, analog: dict[int, nn.Module]) -> nn.Module:
 def to_torch(model: nn.Module, physical_weights: bool | list[bool] = False) -> nn.Module:
     """A digital copy of ``model``.
 
-    ``physical_weights``: take the weights that the arrays hold, errors included, instead of the
-    parameters; one value, or one per analog layer. Raises ParameterError for a wrong length.
+    Args:
+        model: what ``from_torch`` returned; it stays as it is.
+        physical_weights: take the weights that the arrays hold, with all errors of the cells,
+            instead of the parameters; one value, or one per analog layer.
+
+    Returns:
+        The model with layers of torch again, in the shapes and dtypes of before.
+
+    Raises:
+        ParameterError: a list of the wrong length.
     """
     layers = analog_modules(model)
     physical = values_by_layer("physical_weights", physical_weights, len(layers), "analog")

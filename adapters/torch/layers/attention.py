@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from adapters.shared.lowering import layer_matrix, split_matrix
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.composite import CompositeLayer
 from simulator import InputError, ShapeError
 
@@ -22,11 +23,17 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
     """``torch.nn.MultiheadAttention`` with its four projections on arrays of their own.
 
     The parts are "q", "k", "v" and "out". Scores, softmax, ``bias_k`` and ``bias_v`` are digital.
-    ``params`` is the hardware; ``bias_rows`` > 0 holds the biases of the projections on so many
-    input lines of every part.
+
+    Args:
+        params: the hardware of every projection; one tree, or a list with one for each array.
+        args, kwargs: those of ``torch.nn.MultiheadAttention``.
+        bias_rows: input lines of every part that hold its bias; 0 adds it digitally.
+
+    Raises:
+        ParameterError, ModelError: parameters that no array can have.
     """
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.MultiheadAttention.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 

@@ -8,13 +8,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.matrix import MatrixLayer
 from adapters.torch.layers.windows import WindowProduct
 from adapters.torch.runtime.tensors import to_array, to_tensor
 
 
 class AnalogConv(MatrixLayer):
-    """Convolution on arrays; every group of channels has an array of its own."""
+    """Convolution on arrays; every group of channels has an array of its own.
+
+    Inputs (batch, channels, *space) or (channels, *space), results likewise.
+
+    Args:
+        params: the hardware; one tree, or a list with one for each array of a group.
+        args, kwargs: those of torch's layer.
+        bias_rows: input lines that hold the bias; 0 adds it digitally.
+
+    Raises:
+        ParameterError, ModelError: parameters that no array can have.
+    """
 
     def _wire(self, *args: Any, **kwargs: Any) -> None:
         super()._wire(*args, **kwargs)
@@ -133,24 +145,24 @@ def shows_rounding(params: Any) -> bool:
 
 
 class AnalogConv1d(AnalogConv, nn.Conv1d):
-    """``torch.nn.Conv1d`` on arrays; ``params`` is the hardware, ``bias_rows`` bias lines."""
+    """``torch.nn.Conv1d`` on arrays; arguments as of ``AnalogConv``."""
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.Conv1d.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 
 
 class AnalogConv2d(AnalogConv, nn.Conv2d):
-    """``torch.nn.Conv2d`` on arrays; ``params`` is the hardware, ``bias_rows`` bias lines."""
+    """``torch.nn.Conv2d`` on arrays; arguments as of ``AnalogConv``."""
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.Conv2d.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 
 
 class AnalogConv3d(AnalogConv, nn.Conv3d):
-    """``torch.nn.Conv3d`` on arrays; ``params`` is the hardware, ``bias_rows`` bias lines."""
+    """``torch.nn.Conv3d`` on arrays; arguments as of ``AnalogConv``."""
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.Conv3d.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.linear import AnalogLinear
 from adapters.torch.layers.matrix import MatrixLayer
 
@@ -26,7 +27,7 @@ class AnalogTransposedLinear(MatrixLayer):
     groups = 1
     digital_class: type[nn.Module]
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         self.digital_class.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from adapters.shared import profiles
 from adapters.torch.layers.layer import AnalogLayer
@@ -37,11 +38,19 @@ class _Tap:
             self.look(args[0] if args else next(iter(kwargs.values())))
 
 
-def watch_inputs(layer: AnalogLayer, look: Look) -> list[Any]:
+def watch_inputs(layer: AnalogLayer, look: Look) -> list[RemovableHandle]:
     """Call ``look`` with everything that drives the arrays of a layer, bias lines mostly apart.
 
     That is the input of the layer; of a layer of several parts, such as a recurrent one, what its
-    parts are given. Parts are new after ``reinitialize``. Returns handles; ``remove()`` ends it.
+    parts are given. Parts are new after ``reinitialize``.
+
+    Args:
+        layer: the layer to watch.
+        look: gets each input as a tensor (..., inputs), or (batch, channels, *space) of a
+            convolution, in units of the inputs.
+
+    Returns:
+        Handles of torch; ``remove()`` of all of them ends it.
     """
     targets = list(getattr(layer, "parts", {}).values()) or [layer]
     return [t.register_forward_pre_hook(_Tap(look), with_kwargs=True) for t in targets]
@@ -60,7 +69,13 @@ def watched(layers: list[AnalogLayer]) -> Iterator[dict[AnalogLayer, Seen]]:
 
 
 def follow_inputs(model: nn.Module) -> None:
-    """Record the inputs of layers whose parameters say ``profile_xbar_inputs``; each once."""
+    """Record the inputs of layers whose parameters say ``profile_xbar_inputs``.
+
+    ``from_torch`` does so; to be called for layers whose parameters say it since.
+
+    Args:
+        model: what ``from_torch`` returned. A layer that records already goes on.
+    """
     for layer in analog_modules(model):
         wanted = layer.core.params.simulation.analytics.profile_xbar_inputs
         if wanted and "xbar_inputs" not in layer.__dict__:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapters.shared.per_layer import checked_rows, copied
+from adapters.shared.per_layer import LayerParams, checked_rows, copied
 from adapters.torch.runtime.state import LayerState
-from simulator import AnalogCore, CrossSimParameters, ParameterError
+from simulator import AnalogCore, ParameterError
 
 REDRAW = ("step", "epoch", "fixed")
 
@@ -20,6 +20,10 @@ class AnalogLayer(LayerState, nn.Module):
     Its parameters are those of the digital layer; the arrays hold a copy of them, programmed when
     the layer is built and again by ``synchronize``. Forward goes through the arrays, backward
     through the weights that the arrays really hold.
+
+    ``path`` is the name of the layer in its model, ``chip`` how many chips it has had; ``ideal``
+    lets it run digitally. ``auto_synchronize``, ``redraw`` and ``clip_gradient`` are those of
+    ``from_torch`` and may be set at any time.
     """
 
     arrays: Any
@@ -27,7 +31,7 @@ class AnalogLayer(LayerState, nn.Module):
 
     def _wire(
         self,
-        params: CrossSimParameters | list[CrossSimParameters],
+        params: LayerParams,
         bias_rows: Any,
         path: str = "",
         *,
@@ -51,26 +55,45 @@ class AnalogLayer(LayerState, nn.Module):
     # -- what every kind of layer says of itself -----------------------------------------------
 
     def reinitialize(self) -> None:
-        """Build the arrays anew from ``params``: new fabrication, new programming errors."""
+        """Build the arrays anew from ``params``: another chip of the same design.
+
+        Raises:
+            ParameterError, ModelError: parameters that no array can have.
+            InputError: weights that are not finite.
+        """
         raise NotImplementedError
 
     def synchronize(self) -> None:
-        """Program the arrays with the present parameters.
+        """Program the arrays with the present parameters, with new errors as ``redraw`` says.
 
-        Raises InputError naming the layer for weights that are not finite.
+        Raises:
+            InputError: weights that are not finite; it names the layer, and the cells stay.
         """
         raise NotImplementedError
 
     def form_matrix(self) -> Any:
-        """The target matrix of the arrays, (outputs, inputs + bias rows), float32 or float64."""
+        """What the arrays are programmed with: the present parameters as a matrix.
+
+        Returns:
+            (outputs, inputs + bias rows), float32 or float64, in units of the weights; of a layer
+            of several parts, one for each.
+        """
         raise NotImplementedError
 
     def get_matrix(self) -> Any:
-        """The matrix the arrays hold, in the shape of ``form_matrix``."""
+        """What the arrays hold, with all errors of the cells but without read noise and wires.
+
+        Returns:
+            In shape and units as ``form_matrix``.
+        """
         raise NotImplementedError
 
     def physical_parameters(self) -> dict[str, torch.Tensor]:
-        """Parameters with all errors of the cells, by their names in the digital layer."""
+        """The parameters that the arrays hold, with all errors of the cells.
+
+        Returns:
+            Tensors in the shapes of the digital layer, by their names in it.
+        """
         raise NotImplementedError
 
     def _followed(self) -> dict[str, torch.Tensor]:
@@ -84,12 +107,12 @@ class AnalogLayer(LayerState, nn.Module):
     # -- parameters --------------------------------------------------------------------------
 
     @property
-    def params(self) -> CrossSimParameters | list[CrossSimParameters]:
+    def params(self) -> LayerParams:
         """The hardware of this layer; assigning builds new arrays."""
         return self._params
 
     @params.setter
-    def params(self, params: CrossSimParameters | list[CrossSimParameters]) -> None:
+    def params(self, params: LayerParams) -> None:
         self._replace("_params", copied(params))
 
     @property
@@ -126,7 +149,15 @@ class AnalogLayer(LayerState, nn.Module):
     # -- programming -------------------------------------------------------------------------
 
     def set_time(self, time: float) -> None:
-        """Look at the cells at a time since programming, in the time unit of the drift model."""
+        """Look at the cells at a time since programming; they keep what they drew then.
+
+        Args:
+            time: in the unit of the drift model, >= 0.
+
+        Raises:
+            ParameterError: a time that is no finite number >= 0.
+            ModelError: a model that says nothing about this time.
+        """
         for core in self.arrays:
             core.time = time
 

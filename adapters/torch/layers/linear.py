@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.columns import ColumnProduct
 from adapters.torch.layers.matrix import MatrixLayer
 from adapters.torch.runtime.tensors import to_array, to_tensor
@@ -17,12 +18,18 @@ from adapters.torch.runtime.tensors import to_array, to_tensor
 class AnalogLinear(MatrixLayer, nn.Linear):
     """``torch.nn.Linear`` on arrays: inputs (..., in_features), results (..., out_features).
 
-    ``params`` is the hardware; ``bias_rows`` > 0 holds the bias on so many input lines.
+    Args:
+        params: the hardware; one tree, or a list with one for each array.
+        args, kwargs: those of ``torch.nn.Linear``.
+        bias_rows: input lines that hold the bias; 0 adds it digitally.
+
+    Raises:
+        ParameterError, ModelError: parameters that no array can have.
     """
 
     groups = 1
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.Linear.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 

@@ -125,9 +125,10 @@ class MatrixLayer(AnalogLayer):
 
     @in_torch_order
     def get_core_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weight and bias with all errors of the cells, in the shapes of the digital layer.
+        """Weight and bias with all errors of the cells, made up for drift where the arrays are.
 
-        Made up for drift, where the arrays are.
+        Returns:
+            In the shapes of the digital layer. A digital bias is returned as it is; None without.
         """
         rows = self._bias_rows if self.analog_bias else 0
         matrices = [to_tensor(core.get_matrix() * core.compensation) for core in self.arrays]

@@ -7,7 +7,7 @@ state before it, and the lines of both biases. Gates and the recurrence are digi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from adapters.shared.lowering import GateLayout
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.composite import CompositeLayer
 from adapters.torch.layers.gates import GATES, Gates, State, scan
 from adapters.torch.layers.layer import AnalogLayer, checked_rows
@@ -54,10 +55,17 @@ class Direction:
 
 
 class AnalogRecurrent(CompositeLayer):
-    """A recurrent layer of torch on arrays.
+    """A recurrent layer of torch on arrays; inputs, states and results are those of torch.
 
-    ``params`` is the hardware; ``bias_ih_rows`` and ``bias_hh_rows`` > 0 hold that bias on so many
-    input lines: one number, or one for each layer.
+    Args:
+        params: the hardware of every matrix; one tree, or a list with one for each array.
+        args, kwargs: those of torch's layer.
+        bias_ih_rows: input lines that hold ``bias_ih``: one number, or one for each layer; 0 adds
+            it digitally.
+        bias_hh_rows: those of ``bias_hh``, likewise.
+
+    Raises:
+        ParameterError, ModelError: parameters that no array can have.
     """
 
     input_size: int
@@ -65,7 +73,12 @@ class AnalogRecurrent(CompositeLayer):
     bias: bool
 
     def __init__(
-        self, params: Any, *args: Any, bias_ih_rows: Any = 0, bias_hh_rows: Any = 0, **kwargs: Any
+        self,
+        params: LayerParams,
+        *args: Any,
+        bias_ih_rows: int | Sequence[int] = 0,
+        bias_hh_rows: int | Sequence[int] = 0,
+        **kwargs: Any,
     ) -> None:
         super(AnalogLayer, self).__init__(*args, **kwargs)
         self._wire(params, (bias_ih_rows, bias_hh_rows))
@@ -432,16 +445,15 @@ class _Sequence(AnalogRecurrent):
 class AnalogRNN(_Sequence, nn.RNN):
     """``torch.nn.RNN`` on arrays: ``AnalogRNN(params, input_size, hidden_size, ...)``.
 
-    Otherwise as ``AnalogLSTM``.
+    Arguments as of ``AnalogRecurrent``.
     """
 
 
 class AnalogLSTM(_Sequence, nn.LSTM):
     """``torch.nn.LSTM`` on arrays: ``AnalogLSTM(params, input_size, hidden_size, ...)``.
 
-    One matrix for each direction of each layer, and one more with ``proj_size``. ``bias_ih_rows``
-    and ``bias_hh_rows`` > 0 hold that bias on so many input lines: one number, or one for each
-    layer.
+    One matrix for each direction of each layer, and one more with ``proj_size``. Arguments as of
+    ``AnalogRecurrent``.
     """
 
 
@@ -449,7 +461,7 @@ class AnalogGRU(_Sequence, nn.GRU):
     """``torch.nn.GRU`` on arrays: ``AnalogGRU(params, input_size, hidden_size, ...)``.
 
     Its matrices have four outputs for each unit: reset, update, and of the new gate what comes of
-    the input and what comes of the hidden state. Otherwise as ``AnalogLSTM``.
+    the input and what comes of the hidden state. Arguments as of ``AnalogRecurrent``.
     """
 
 
@@ -495,7 +507,7 @@ class _Cell(AnalogRecurrent):
 
 
 class AnalogRNNCell(_Cell, nn.RNNCell):
-    """``torch.nn.RNNCell`` on arrays; parameters as of ``AnalogLSTM``."""
+    """``torch.nn.RNNCell`` on arrays; arguments as of ``AnalogRecurrent``."""
 
     @property
     def _mode(self) -> str:
@@ -503,13 +515,13 @@ class AnalogRNNCell(_Cell, nn.RNNCell):
 
 
 class AnalogLSTMCell(_Cell, nn.LSTMCell):
-    """``torch.nn.LSTMCell`` on arrays; parameters as of ``AnalogLSTM``."""
+    """``torch.nn.LSTMCell`` on arrays; arguments as of ``AnalogRecurrent``."""
 
     _mode = "LSTM"
 
 
 class AnalogGRUCell(_Cell, nn.GRUCell):
-    """``torch.nn.GRUCell`` on arrays; parameters as of ``AnalogLSTM``."""
+    """``torch.nn.GRUCell`` on arrays; arguments as of ``AnalogRecurrent``."""
 
     _mode = "GRU"
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.conv import AnalogConv, shows_rounding
 from adapters.torch.layers.windows import WindowProduct
 
@@ -108,24 +109,24 @@ class _AnalogConvTranspose(AnalogConv):
 
 
 class AnalogConvTranspose1d(_AnalogConvTranspose, nn.ConvTranspose1d):
-    """``torch.nn.ConvTranspose1d`` on arrays; ``bias_rows`` bias lines."""
+    """``torch.nn.ConvTranspose1d`` on arrays; arguments as of ``AnalogConv``."""
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.ConvTranspose1d.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 
 
 class AnalogConvTranspose2d(_AnalogConvTranspose, nn.ConvTranspose2d):
-    """``torch.nn.ConvTranspose2d`` on arrays; ``bias_rows`` bias lines."""
+    """``torch.nn.ConvTranspose2d`` on arrays; arguments as of ``AnalogConv``."""
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.ConvTranspose2d.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 
 
 class AnalogConvTranspose3d(_AnalogConvTranspose, nn.ConvTranspose3d):
-    """``torch.nn.ConvTranspose3d`` on arrays; ``bias_rows`` bias lines."""
+    """``torch.nn.ConvTranspose3d`` on arrays; arguments as of ``AnalogConv``."""
 
-    def __init__(self, params: Any, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
+    def __init__(self, params: LayerParams, *args: Any, bias_rows: int = 0, **kwargs: Any) -> None:
         nn.ConvTranspose3d.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)

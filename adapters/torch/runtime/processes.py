@@ -62,6 +62,9 @@ def share_chips(model: nn.Module) -> None:
 
     For a model that was converted before ``init_process_group``; all processes take part. The
     parameters are left to DistributedDataParallel. Does nothing in a single process.
+
+    Args:
+        model: the converted model of this process, of the same layers in all of them.
     """
     if process_count() == 1:
         return

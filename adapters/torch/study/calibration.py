@@ -74,8 +74,11 @@ class Calibration:
     def apply(self, model: nn.Module) -> None:
         """Give the same ranges to another conversion of the model; its chips stay as they are.
 
-        Layers go by their names. Raises ParameterError for a model without one of them; it then
-        stays as it was.
+        Args:
+            model: what ``from_torch`` returned; layers go by their names.
+
+        Raises:
+            ParameterError: a model without one of the layers; it then stays as it was.
         """
         found = named_layers(model)
         missing = [ranges.layer for ranges in self.layers if ranges.layer not in found]
@@ -125,9 +128,14 @@ def calibrate(
         batches: how many batches to look at; None for all.
         progress: show a bar; None in a terminal or notebook only.
 
+    Returns:
+        What prints as a table of the ranges; ``apply`` gives them to other conversions of the
+        model.
+
     Raises:
-        ParameterError, InputError: options that mean nothing, a model without analog layers, a
-        loader without batches. The model is then as it was, as after any error on the way.
+        ParameterError: options that mean nothing, or a model without analog layers.
+        InputError: a loader without batches. The model is then as it was, as after any error on
+            the way.
     """
     choices = Choice(inputs, percentile, norm_ord), Choice(outputs, percentile, norm_ord)
     data = Batches(loader, batches, progress)

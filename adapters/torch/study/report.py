@@ -77,7 +77,12 @@ class Report:
         return "\n".join(lines)
 
     def to_frame(self) -> DataFrame:
-        """The table as a pandas DataFrame, one row for each layer. Needs pandas."""
+        """The table as numbers. Needs pandas.
+
+        Returns:
+            One row for each layer, by its name; columns are the fields of ``LayerReport``, ratios
+            in dB, shares from 0 to 1, and advice in one text.
+        """
         import pandas
 
         names = [field.name for field in fields(LayerReport)]
@@ -89,7 +94,8 @@ class Report:
     def plot(self) -> Figure:
         """Signal-to-noise ratio, clipping and used codes of all layers, side by side.
 
-        Needs matplotlib; the figure is drawn by ``savefig``, or by a notebook.
+        Returns:
+            A figure of matplotlib, which is needed; ``savefig`` or a notebook draws it.
         """
         from adapters.torch.study.figure import draw
 
@@ -111,8 +117,13 @@ def report(
         batches: how many batches to look at; None for all.
         progress: show a bar; None in a terminal or notebook only.
 
-    Raises ParameterError for a model without analog layers, InputError for a loader without
-    batches.
+    Returns:
+        What prints as a table with advice below it; ``layers`` holds what was measured, and
+        ``plot()`` and ``to_frame()`` show it in other ways.
+
+    Raises:
+        ParameterError: a model without analog layers, or a loader that cannot be gone through.
+        InputError: a loader without batches.
     """
     data = Batches(loader, batches, progress)
     names = named_layers(model)

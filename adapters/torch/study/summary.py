@@ -25,7 +25,15 @@ class Summary:
 
 
 def summary(model: nn.Module) -> Summary:
-    """One row for every layer: its arrays, or why it stays digital."""
+    """A table of the layers of a model: their arrays, or why they stay digital.
+
+    Args:
+        model: any module, converted or not.
+
+    Returns:
+        What prints as the table. ``rows`` holds the entries as text: name and type of the layer,
+        shapes of its matrices, number of arrays, core style, number of cells, and a note.
+    """
     rows = []
     digital = {id(module) for _, module in staying_modules(model)}
     for name, module in model.named_modules():
