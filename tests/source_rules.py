@@ -36,15 +36,19 @@ OWNERS = {
     "numba": ["simulator/kernels/*numba*"],
     "cupy": ["simulator/kernels/*cupy*", "simulator/backend/*cupy*"],
     "cupyx": ["simulator/kernels/*cupy*", "simulator/backend/*cupy*"],
-    "torch": ["adapters/*/*"],
-    "keras": ["adapters/*/*"],
+    "torch": ["adapters/torch/*", "adapters/aihwkit/*", "adapters/keras/*"],
+    "keras": ["adapters/keras/*"],
     "matplotlib": [
         "simulator/*/curves.py",
         "applications/*",
-        "adapters/torch/figure.py",
-        "adapters/torch/report.py",
+        "adapters/torch/study/figure.py",
+        "adapters/torch/study/report.py",
     ],
-    "pandas": ["simulator/devices/measurements.py", "applications/*", "adapters/torch/report.py"],
+    "pandas": [
+        "simulator/devices/measurements.py",
+        "applications/*",
+        "adapters/torch/study/report.py",
+    ],
 }
 
 
@@ -151,10 +155,15 @@ def layering(source: Source) -> list[str]:
     return found
 
 
+def _asks_table(item: Import) -> bool:
+    """Whether a module looks up a name of before, as its ``__getattr__`` may."""
+    return item.name.startswith(TABLE) and item.function == "__getattr__"
+
+
 def _forbidden(layer: str, target: str, item: Import) -> str:
     if item.name.startswith(TABLE):
         # Old names on real packages are served by a module `__getattr__` that asks the table.
-        return "" if item.function == "__getattr__" else "the table is asked only in __getattr__"
+        return "" if _asks_table(item) else "the table is asked only in __getattr__"
     if target == layer:
         return ""
     if target not in LEVEL:
@@ -176,9 +185,8 @@ def ownership(source: Source) -> list[str]:
         elif item.root in {"adapters", "applications"}:
             allowed = top == item.root
         else:
-            allowed = item.root in ENGINE_LIBRARIES or (
-                top == "adapters" and len(source.package) > 1
-            )
+            of_adapter = top == "adapters" and source.package[1:] not in ([], ["shared"])
+            allowed = item.root in ENGINE_LIBRARIES or of_adapter
         if not allowed:
             found.append(
                 f"{source.path}:{item.line}: imports {item.root}, which this file may not use"
@@ -190,12 +198,29 @@ def public_use(source: Source, public: dict[str, set[str]]) -> list[str]:
     """An adapter takes from `simulator` what `public` lists for each of its open packages."""
     found = []
     for item in imports(source):
-        if item.root != "simulator" or item.name in public:
+        if item.root != "simulator" or item.name in public or _asks_table(item):
             continue
         package, _, name = item.name.rpartition(".")
         if name not in public.get(package, set()):
             found.append(f"{source.path}:{item.line}: {item.name} is no public name of the engine")
     return found
+
+
+# The folders of adapters/torch; what stands in one imports nothing of those behind it.
+TORCH_FOLDERS = ["runtime", "layers", "conversion", "study"]
+
+
+def torch_order(source: Source) -> list[str]:
+    """A file of `adapters/torch` imports what stands in its own folder, or in one before."""
+    *above, folder = source.package
+    if above != ["adapters", "torch"]:
+        return []
+    behind = TORCH_FOLDERS[TORCH_FOLDERS.index(folder) + 1 :]
+    return [
+        f"{source.path}:{item.line}: imports {item.name}, which stands behind {folder}"
+        for item in imports(source)
+        if item.name.split(".")[:2] == above and item.name.split(".")[2] in behind
+    ]
 
 
 SAFE_LOADERS = {"yaml.SafeLoader", "yaml.CSafeLoader", "SafeLoader", "CSafeLoader"}

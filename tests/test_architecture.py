@@ -50,10 +50,14 @@ def test_libraries_are_imported_only_in_their_own_files():
 
 def test_adapters_use_public_names_only():
     public = {}
-    for name in ("simulator", "simulator.update"):
+    for name in ("simulator", "simulator.profile", "simulator.update"):
         if (ROOT / name.replace(".", "/")).is_dir():
             public[name] = set(getattr(importlib.import_module(name), "__all__", ()))
     report([line for s in sources("adapters") for line in rules.public_use(s, public)])
+
+
+def test_folders_of_torch_import_one_way():
+    report(violations(rules.torch_order, "adapters/torch"))
 
 
 def test_nothing_runs_text_as_code():
@@ -207,12 +211,14 @@ def test_layering_passes(path, text):
         ("simulator/kernels/numba_cpu.py", "import cupy", 1),
         ("simulator/core/core.py", "def plot():\n    import matplotlib.pyplot as plt", 1),
         ("simulator/core/core.py", "from adapters import torch", 1),
-        ("adapters/lowering.py", "import torch", 1),
+        ("adapters/shared/lowering.py", "import torch", 1),
+        ("adapters/shared/lowering.py", "import pandas, jax", 2),
+        ("adapters/neutral/layer.py", "import torch", 1),
         ("adapters/torch/layers.py", "from applications import mvm_params", 1),
         ("simulator/kernels/numba_cpu.py", "import numba, numpy", 0),
         ("simulator/kernels/cupy_cuda.py", "from cupyx import jit", 0),
         ("simulator/core/core.py", "import numpy as np\nimport scipy.sparse\nimport json", 0),
-        ("adapters/torch/layers.py", "import torch\nfrom adapters import lowering", 0),
+        ("adapters/torch/layers.py", "import torch\nfrom adapters.shared import lowering", 0),
     ],
 )
 def test_ownership_counts(path, text, count):
@@ -229,11 +235,27 @@ def test_ownership_counts(path, text, count):
         ("from simulator.core import AnalogCore", 1),
         ("import simulator.hardware.plan", 1),
         ("from simulator.update import _draw", 1),
+        ("from simulator.legacy.table import lookup", 1),
+        ("def __getattr__(n):\n    from simulator.legacy.table import lookup", 0),
     ],
 )
 def test_public_use_counts(text, count):
     public = {"simulator": {"AnalogCore"}, "simulator.update": {"PulseTrain"}}
     assert len(rules.public_use(Source("adapters/torch/layers.py", text), public)) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "count"),
+    [
+        ("adapters/torch/layers/conv.py", "from adapters.torch.study.report import report", 1),
+        ("adapters/torch/runtime/state.py", "from adapters.torch.layers import conv", 1),
+        ("adapters/torch/study/report.py", "from adapters.torch.layers import conv", 0),
+        ("adapters/torch/layers/conv.py", "from adapters.torch.runtime import state", 0),
+        ("adapters/torch/__init__.py", "from adapters.torch.study.report import report", 0),
+    ],
+)
+def test_torch_order_counts(path, text, count):
+    assert len(rules.torch_order(Source(path, text))) == count
 
 
 @pytest.mark.parametrize(

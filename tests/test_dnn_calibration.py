@@ -99,14 +99,15 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch_models import ADC, PROGRAMMING, seeded  # noqa: E402
 
-from adapters.torch import analog_modules, from_torch  # noqa: E402
-from adapters.torch.profiling import (  # noqa: E402
-    Seen,
+from adapters.torch import (  # noqa: E402
+    analog_modules,
     follow_inputs,
+    from_torch,
     get_conductance_matrices,
     get_profiled_adc_inputs,
     get_profiled_xbar_inputs,
 )
+from adapters.torch.layers.inputs import Seen  # noqa: E402
 
 PROFILED = {"simulation__analytics__profile_xbar_inputs": True,
             "simulation__analytics__profile_adc_inputs": True,
@@ -194,7 +195,7 @@ def test_profiled_limits_make_a_network_work():
 
 
 def test_samples_of_inputs_are_thinned_evenly(monkeypatch):
-    monkeypatch.setattr("adapters.profiles.CAPACITY", 1 << 12)
+    monkeypatch.setattr("simulator.multiply.recorder.CAPACITY", 1 << 12)
     seen = Seen()
     for batch in torch.arange(1 << 17).split(30_000):
         seen.add(batch % 1024)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ranges import METHODS, Choice, Sample, Span, quantisation_error
 from simulator import ParameterError
+from simulator.profile import METHODS, Choice, Sample, Span, quantisation_error
 
 RNG = np.random.default_rng(3)
 LEVELS = 63

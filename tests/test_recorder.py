@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from adapters.shared.profiles import Seen
 from simulator.multiply import recorder
 from simulator.multiply.recorder import Recorder
 
@@ -44,3 +45,29 @@ def test_nothing_recorded_is_no_currents():
     seen.add(np.empty((3, 0, 1, 4)))
     assert seen.values(2).size == 0
     assert np.isinf(seen.low).all()
+
+
+def test_how_values_come_changes_no_sample(monkeypatch):
+    monkeypatch.setattr(recorder, "CAPACITY", 1 << 8)
+    values = np.random.default_rng(1).standard_normal(5000)
+    whole, cut = Recorder(1), Recorder(1)
+    whole.add(values.reshape(1, -1, 1))
+    monkeypatch.setattr(recorder, "TOGETHER", 37)
+    for part in np.array_split(values, 7):
+        cut.add(part.reshape(1, -1, 1))
+    assert np.array_equal(whole.values(), cut.values())
+    assert (whole.low, whole.high) == (cut.low, cut.high) == (values.min(), values.max())
+
+
+def test_inputs_seen_before_this_version_are_kept():
+    values = np.arange(10, dtype=np.float32)
+    keys = np.arange(10, dtype=np.int64) * 2654435769 & 0xFFFFFFFF
+    before = {"low": 0.0, "high": 9.0, "_last": 0xFFFFFFFF, "_count": 10}
+    seen, again = Seen.__new__(Seen), Seen()
+    seen.__setstate__({**before, "_kept": values, "_keys": keys})
+    again.add(values)
+    for each in (seen, again):
+        each.add(values + 10)
+        assert (each.low, each.high) == (0, 19)
+        assert np.array_equal(each.sample.values, np.arange(20))
+    assert np.array_equal(seen._recorder._keys, again._recorder._keys)

@@ -14,7 +14,8 @@ from torch.utils.checkpoint import checkpoint  # noqa: E402
 from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
 from adapters import torch as analog  # noqa: E402
-from adapters.torch import from_torch, numbering, summary, to_torch  # noqa: E402
+from adapters.torch import from_torch, summary, to_torch  # noqa: E402
+from adapters.torch.runtime import numbering  # noqa: E402
 from simulator import InputError  # noqa: E402
 
 

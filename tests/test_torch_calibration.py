@@ -12,8 +12,8 @@ from torch.nn import functional  # noqa: E402
 from torch_models import ADC, MEAN, NOISE, PROGRAMMING, STD, cifar10, resnet14, seeded  # noqa: E402
 
 from adapters.torch import analog_modules, from_torch  # noqa: E402
-from adapters.torch.calibration import calibrate  # noqa: E402
-from adapters.torch.report import report  # noqa: E402
+from adapters.torch.study.calibration import calibrate  # noqa: E402
+from adapters.torch.study.report import report  # noqa: E402
 from simulator import CrossSimParameters, InputError, ParameterError  # noqa: E402
 
 SIGNED = {"xbar__dac__mvm__model": "SignMagnitudeDAC", "xbar__dac__mvm__bits": 8}

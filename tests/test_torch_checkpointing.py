@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential  # noqa: E4
 from torch_models import NOISE, PROGRAMMING, seeded  # noqa: E402
 
 from adapters.torch import analog_modules, from_torch  # noqa: E402
-from adapters.torch import numbering as numbers  # noqa: E402
+from adapters.torch.runtime import numbering as numbers  # noqa: E402
 
 # A few float32 terms, added up in another order.
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}

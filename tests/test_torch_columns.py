@@ -7,7 +7,7 @@ from strategies import core_of, multiply, noisy_settings
 
 torch = pytest.importorskip("torch")
 
-from adapters.torch.columns import ColumnProduct  # noqa: E402
+from adapters.torch.layers.columns import ColumnProduct  # noqa: E402
 from simulator import AnalogCore, CrossSimParameters, InputError  # noqa: E402
 
 

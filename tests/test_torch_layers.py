@@ -19,7 +19,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch_models import ADC, DAC, NOISE, PROGRAMMING, seeded  # noqa: E402
 
-from adapters.lowering import stream_of  # noqa: E402
+from adapters.shared.lowering import stream_of  # noqa: E402
 from adapters.torch import (  # noqa: E402
     AnalogConv1d,
     AnalogConv2d,

@@ -14,13 +14,8 @@ torch = pytest.importorskip("torch")
 from torch import distributed, nn  # noqa: E402
 from torch_models import ADC, NOISE, PROGRAMMING, perceptron, seeded  # noqa: E402
 
-from adapters.torch import (  # noqa: E402
-    from_torch,
-    new_epoch,
-    numbering,
-    share_chips,
-    synchronize,
-)
+from adapters.torch import from_torch, new_epoch, share_chips, synchronize  # noqa: E402
+from adapters.torch.runtime import numbering  # noqa: E402
 from simulator import AnalogCore, OhmCoreWarning  # noqa: E402
 
 pytestmark = pytest.mark.skipif(

@@ -23,8 +23,8 @@ from torch import nn  # noqa: E402
 from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
 from adapters.torch import AnalogLSTM, AnalogRNN, from_torch, to_torch  # noqa: E402
-from adapters.torch.gates import GATES  # noqa: E402
-from adapters.torch.recurrence import AnalogRecurrent  # noqa: E402
+from adapters.torch.layers.gates import GATES  # noqa: E402
+from adapters.torch.layers.recurrent import AnalogRecurrent  # noqa: E402
 from simulator import AnalogCore  # noqa: E402
 
 # Float64 sums of a few dozen terms in another order, through a few steps.

@@ -13,8 +13,8 @@ from torch import nn  # noqa: E402
 from torch_models import ADC, NOISE, PROGRAMMING, seeded  # noqa: E402
 
 from adapters.torch import analog_modules, from_torch  # noqa: E402
-from adapters.torch.calibration import calibrate  # noqa: E402
-from adapters.torch.report import report  # noqa: E402
+from adapters.torch.study.calibration import calibrate  # noqa: E402
+from adapters.torch.study.report import report  # noqa: E402
 from simulator import InputError, ParameterError  # noqa: E402
 
 DAC8 = {"xbar__dac__mvm__model": "SignMagnitudeDAC", "xbar__dac__mvm__bits": 8}

@@ -23,7 +23,7 @@ from adapters.torch import (  # noqa: E402
     synchronize,
     to_torch,
 )
-from adapters.torch.tensors import in_torch_order  # noqa: E402
+from adapters.torch.runtime.tensors import in_torch_order  # noqa: E402
 from simulator import InputError  # noqa: E402
 from simulator.backend import numpy_backend  # noqa: E402
 

@@ -20,7 +20,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations, prune  # noqa: E402
 from torch_models import ADC, DAC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 
-from adapters.lowering import stream_of  # noqa: E402
+from adapters.shared.lowering import stream_of  # noqa: E402
 from adapters.torch import (  # noqa: E402
     AnalogConvTranspose1d,
     AnalogConvTranspose2d,

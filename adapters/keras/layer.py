@@ -13,8 +13,8 @@ from keras import ops
 from adapters.keras import bridge
 from adapters.keras.chip import Chip
 from adapters.keras.layouts import Layout
-from adapters.per_layer import checked_rows, copied
-from adapters.profiles import Seen
+from adapters.shared.per_layer import checked_rows, copied
+from adapters.shared.profiles import Seen
 from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError
 
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.lowering import GRU_GATES, LSTM_GATES, RNN_GATES, GateLayout
 from adapters.neutral.layer import AnalogLayer, count, shaped, with_ones
+from adapters.shared.lowering import GRU_GATES, LSTM_GATES, RNN_GATES, GateLayout
 from simulator import ParameterError, ShapeError
 
 

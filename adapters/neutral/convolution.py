@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.lowering import layer_matrix
 from adapters.neutral.layer import AnalogLayer, count, shaped, with_ones
 from adapters.neutral.windows import WindowProduct
+from adapters.shared.lowering import layer_matrix
 from simulator import ParameterError, ShapeError
 
 

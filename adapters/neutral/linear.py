@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters.lowering import layer_matrix, split_matrix
 from adapters.neutral.layer import AnalogLayer, count, shaped, with_ones
+from adapters.shared.lowering import layer_matrix, split_matrix
 from simulator import ShapeError
 
 

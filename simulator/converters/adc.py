@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator import registry
+from simulator.converters.spans import Span
 from simulator.errors import ModelError
 from simulator.schema import parameter
 
@@ -52,6 +53,16 @@ class ADC:
     def codes(self) -> int:
         """Results that it can give, at most."""
         return int(2**self.bits)
+
+    @property
+    def level_count(self) -> int:
+        """Levels that its full-scale range is cut into; 1 for an ideal one."""
+        return 1 if self.is_ideal else int(2**self.bits)
+
+    @property
+    def span(self) -> Span:
+        """What full-scale ranges it can have: symmetric, or up from zero where it is unsigned."""
+        return Span.SYMMETRIC if self.signed else Span.POSITIVE
 
     @property
     def is_transparent(self) -> bool:
@@ -112,6 +123,11 @@ class IdealADC(ADC):
 class QuantizerADC(ADC):
     """``2**bits`` equidistant levels, the lowest at ``low`` and the highest at ``high``."""
 
+    @property
+    def span(self) -> Span:
+        """Any; as the base class says for a model that inherits and converts otherwise."""
+        return Span.FREE if type(self).convert is _NEAREST else super().span
+
     def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
         return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
@@ -134,6 +150,11 @@ class SignMagnitudeADC(ADC):
                 f"SignMagnitudeADC: bits = {self.bits}, signed = {self.signed}; it needs "
                 "signed = True and at least 2 bits. Use QuantizerADC for unsigned currents."
             )
+
+    @property
+    def level_count(self) -> int:
+        """As many on either side of zero, and zero."""
+        return super().level_count - (not self.is_ideal)
 
     def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
         """From ``-high`` to ``high``; None for a model that inherits and converts otherwise."""

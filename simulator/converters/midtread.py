@@ -26,6 +26,10 @@ def _even_steps(resolution: float) -> int | None:
     return 2 * half if half and abs(2 * half * resolution - 1) < 1e-12 else None
 
 
+def _level_count(resolution: float) -> int:
+    return 1 + round(1 / resolution) if resolution > 0 else 1
+
+
 def _nearest(values: Any, full: Any, resolution: float, xp: Any) -> Any:
     """The nearest multiple of the step, then clipped: the last step may be a shorter one."""
     step = 2 * resolution * full
@@ -42,6 +46,11 @@ class MidTreadDAC(DAC):
     def is_ideal(self) -> bool:
         """True without a resolution."""
         return self.resolution == 0
+
+    @property
+    def level_count(self) -> int:
+        """Steps between the full scales, rounded, and one."""
+        return _level_count(self.resolution)
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
         """Between full scales, where both of them are levels."""
@@ -71,6 +80,11 @@ class MidTreadADC(ADC):
     def is_ideal(self) -> bool:
         """True without a resolution."""
         return self.resolution == 0
+
+    @property
+    def level_count(self) -> int:
+        """Steps between the full scales, rounded, and one."""
+        return _level_count(self.resolution)
 
     @property
     def codes(self) -> int:

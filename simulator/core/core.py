@@ -34,6 +34,7 @@ from simulator.core.complex_matrices import (
     expand_inputs,
     expand_matrix,
 )
+from simulator.core.converter_ranges import ConverterRanges, converter_ranges
 from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
 from simulator.core.partition_names import Geometry
@@ -285,6 +286,32 @@ class AnalogCore(Geometry, ArrayLike):
     def keeps_zero(self) -> bool:
         """True where an input of zero becomes a voltage of exactly zero."""
         return all(path.plan.periphery.keeps_zero(self._backend) for path in self._mvm.paths)
+
+    def converter_ranges(self, transposed: bool = False) -> ConverterRanges:
+        """Levels and full-scale limits of the DACs and the ADCs of one direction.
+
+        Args:
+            transposed: those of ``x @ core`` instead of ``core @ x``.
+
+        Returns:
+            A frozen value: ``dac`` with ``levels``, ``span``, ``low`` and ``high`` in units of the
+            inputs; ``adc`` likewise, with a limit for each weight slice, (slices,), in currents of
+            one full cell at full input. Ideal converters have one level and no limits. Where
+            arrays differ, levels are those of the first that has a converter, and the ADC limits
+            those of the widest range.
+        """
+        plans = [tiles.vmm if transposed else tiles.mvm for tiles in self.chip.tiles]
+        return converter_ranges(plans, len(self.slice_weights))
+
+    @property
+    def slice_weights(self) -> np.ndarray:
+        """What the codes of each weight slice count in a result, (slices,), relative magnitudes."""
+        return np.abs(self.chip.tiles[0].hardware.code.merge[:, 0])
+
+    @property
+    def cell_count(self) -> int:
+        """Number of memory cells of all arrays, unit columns apart."""
+        return int(self.chip.tiles[0].hardware.code.merge.size) * self.nrow * self.ncol
 
     @on_device
     def get_state(self) -> dict[str, Any]:

@@ -74,7 +74,29 @@ MODULES: dict[str, str | None] = {
     "simulator.views": "simulator.core.views",
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
-}
+    "adapters.lowering": "adapters.shared.lowering",
+    "adapters.per_layer": "adapters.shared.per_layer",
+    "adapters.profiles": "adapters.shared.profiles",
+    "adapters.ranges": "simulator.profile",
+    **{
+        f"adapters.torch.{name}": f"adapters.torch.{folder}.{name}"
+        for folder, names in {
+            "layers": (
+                "attention", "columns", "conv", "gates", "huggingface", "layer", "linear", "matrix",
+                "recurrent", "transposed", "windows",
+            ),
+            "conversion": ("batchnorm", "convert", "fused", "rewire"),
+            "study": (
+                "batches", "calibration", "converters", "diagnosis", "figure", "profiling",
+                "report", "summary", "tables",
+            ),
+            "runtime": ("numbering", "processes", "state", "tensors"),
+        }.items()
+        for name in names
+    },
+    "adapters.torch.parts": "adapters.torch.layers.composite",
+    "adapters.torch.recurrence": "adapters.torch.layers.recurrent",
+}  # fmt: skip
 # Packages that exist here, and had more names.
 REAL = (
     "simulator",
@@ -119,6 +141,21 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
             "simulator.legacy.parameters", "corestyle_str",
         )
         for library in ("torch", "keras")
+    },
+    **{
+        (f"adapters.torch.{module}", name): (f"adapters.torch.{place}", name)
+        for (module, place), names in {
+            ("layer", "layers.models"): ("analog_modules",),
+            ("convert", "layers.models"): (
+                "ideal", "new_epoch", "reinitialize", "set_time", "synchronize",
+            ),
+            ("profiling", "layers.models"): ("named_layers",),
+            ("profiling", "layers.inputs"): (
+                "Look", "Seen", "_Tap", "follow_inputs", "watch_inputs", "watched",
+            ),
+            ("state", "runtime.processes"): ("share_chips",),
+        }.items()
+        for name in names
     },
     ("applications.dnn.models", "ResNet_cifar10"): ("applications.dnn.models", "CifarResNet"),
     ("simulator.backend", "ComputeBackend"): ("simulator.legacy.backend", "ComputeBackend"),
@@ -168,7 +205,7 @@ def lookup(module: str, name: str) -> Any:
         place = MODULES[place] or place
     home, new_name = NAMES.get((place, name), (place, name))
     if name.startswith("__") or home in MODULES or (home, new_name) == (module, name):
-        names = dir(sys.modules[module]) if module in REAL else []
+        names = [] if module in MODULES else dir(sys.modules[module])
         raise _missing(module, name, names)
     found = importlib.import_module(home)
     try:
