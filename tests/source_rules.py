@@ -33,9 +33,9 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ENGINE_LIBRARIES = {"numpy", "scipy", "yaml", "threadpoolctl"}
 # Optional libraries of the engine and the adapters, and the only files that may import them.
 OWNERS = {
-    "numba": ["simulator/kernels/*numba*"],
-    "cupy": ["simulator/kernels/*cupy*", "simulator/backend/*cupy*"],
-    "cupyx": ["simulator/kernels/*cupy*", "simulator/backend/*cupy*"],
+    "numba": ["simulator/kernels/cpu/*"],
+    "cupy": ["simulator/kernels/gpu/*", "simulator/backend/*cupy*"],
+    "cupyx": ["simulator/kernels/gpu/*", "simulator/backend/*cupy*"],
     "torch": ["adapters/torch/*", "adapters/aihwkit/*", "adapters/keras/*"],
     "keras": ["adapters/keras/*"],
     "matplotlib": [

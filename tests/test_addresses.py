@@ -8,7 +8,8 @@ from strategies import core_of, set_style
 
 from adapters.torch import numbering
 from simulator import CrossSimParameters
-from simulator.backend import numpy_backend
+from simulator.backend import Backend, numpy_backend
+from simulator.kernels import ReferenceKernels
 from simulator.kernels.naming import LineNames
 from simulator.randomness import Purpose, RandomSource, addresses
 from simulator.randomness.addresses import FIELDS, Field
@@ -46,7 +47,8 @@ def test_the_high_part_of_an_event_stands_above_the_slot():
     events = np.array([5, 5 + (1 << 32), 5 + (1 << 47)])
     drawn = stream.normal(range(4), 0, events, addresses.MOST_PULSES)
     assert len(np.unique(drawn)) == drawn.size
-    words = LineNames(stream.key, [0], [4], [0], events, None).events
+    line = np.arange(4)[None]
+    words = LineNames(stream.key, range(4), [0], [4], line, [0], events, None).events
     assert (words[1] == (events >> 32) << addresses.SLOT_BITS).all()
     assert max(words[1]) < 1 << 32
 
@@ -55,29 +57,15 @@ def test_ranks_and_vectors_fill_the_number_of_a_vector():
     assert numbering.RANK_BITS + numbering.VECTOR_BITS == addresses.VECTOR_BITS
 
 
-class Spy:
-    """A source of streams that remembers at which slots, rows and events it was asked."""
+class Spy(ReferenceKernels):
+    """Kernels that remember which keys, slots, rows and events they were asked for."""
 
-    def __init__(self, source):
-        self.source, self.seen = source, []
-
-    def __call__(self, purpose):
-        stream, seen = self.source(purpose), self.seen
-
-        class Stream:
-            key, backend = stream.key, stream.backend
-
-            def normal(self, minor, major, event, slot):
-                seen.append((purpose, slot, major, event))
-                return stream.normal(minor, major, event, slot)
-
-            def uniform(self, minor, major, event, slot):
-                seen.append((purpose, slot, major, event))
-                return stream.uniform(minor, major, event, slot)
-
-        return Stream()
+    def named(self, law, key, minor, major, event, slot):
+        SEEN.append((key, slot, major, event))
+        return super().named(law, key, minor, major, event, slot)
 
 
+SEEN: list = []
 EFFECTS = {
     "xbar.device.programming_error.enable": True,
     "xbar.device.programming_error.model": "UniformIndependentDevice",
@@ -99,15 +87,14 @@ def test_a_core_draws_only_where_the_table_says(style, sampling, monkeypatch):
     set_style(params, style)
     params.update({**EFFECTS, "simulation.seed": 5, "simulation.read_noise_sampling": sampling})
     matrix = np.random.default_rng(0).normal(size=(6, 20))
-    core = core_of(matrix, params, empty_matrix=True)
-    spy = Spy(core.chip.tiles[0].random)
-    for tiles in core.chip.tiles:
-        object.__setattr__(tiles, "random", spy)
-    core.set_matrix(matrix)
+    SEEN.clear()
+    core = core_of(matrix, params, backend=Backend("numpy", np, Spy(np)))
     core @ np.ones((20, 3))
-    assert {purpose for purpose, *_ in spy.seen} >= {Purpose.READ_NOISE, Purpose.PROGRAMMING}
-    for purpose, *places in spy.seen:
-        fields = [field for field in FIELDS if field.purpose is purpose]
+    purposes = {core._random.keys[purpose]: purpose for purpose in Purpose}
+    asked = {purposes[key] for key, *_ in SEEN}
+    assert asked >= {Purpose.READ_NOISE, Purpose.PROGRAMMING}
+    for key, *places in SEEN:
+        fields = [field for field in FIELDS if field.purpose is purposes[key]]
         for slot, row, event in zip(*(np.ravel(p).tolist() for p in np.broadcast_arrays(*places))):
             assert any(
                 slot in field.slots and row in field.rows and event in field.events

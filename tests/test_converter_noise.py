@@ -334,11 +334,11 @@ def lines(draw):
 def test_one_compiled_pass_gives_what_the_stages_give(currents, sigma):
     """Bit for bit with the same normals; with those of array code to rounding. Memory order stays,
     because sums of codes follow it."""
-    from simulator.kernels.numba_cpu import NumbaKernels
+    from simulator.kernels.cpu.kernels import NumbaKernels
 
     backend = Backend("numpy", np, NumbaKernels(np))
     result, got = currents.noisy(backend, sigma)
-    with mock.patch.object(NumbaKernels, "with_normals", return_value=None):
+    with mock.patch.object(NumbaKernels, "with_normals", ReferenceKernels.with_normals):
         staged, wanted = currents.noisy(backend, sigma)
     assert np.array_equal(got, wanted)
     steps = zip(result.shape, result.strides, staged.strides, strict=True)
@@ -355,7 +355,7 @@ def test_one_compiled_pass_gives_what_the_stages_give(currents, sigma):
 @pytest.mark.skipif(not COMPILED, reason="numba, the extra fast, is not installed")
 def test_results_do_not_depend_on_the_pass(setting, many, single):
     """A whole product, small or large enough for every compiled kernel behind the noise."""
-    from simulator.kernels.numba_cpu import NumbaKernels
+    from simulator.kernels.cpu.kernels import NumbaKernels
 
     x = setting.x
     if many and x.ndim == 2:
@@ -369,7 +369,7 @@ def test_results_do_not_depend_on_the_pass(setting, many, single):
     results = []
     for pass_ in (
         nullcontext(),
-        mock.patch.object(NumbaKernels, "with_normals", return_value=None),
+        mock.patch.object(NumbaKernels, "with_normals", ReferenceKernels.with_normals),
     ):
         core = core_of(
             setting.matrix, setting.params, backend=Backend("numpy", np, NumbaKernels(np))
@@ -381,7 +381,7 @@ def test_results_do_not_depend_on_the_pass(setting, many, single):
 
 @pytest.mark.skipif(not COMPILED, reason="numba, the extra fast, is not installed")
 def test_noise_does_not_depend_on_threads():
-    from simulator.kernels.numba_cpu import NumbaKernels
+    from simulator.kernels.cpu.kernels import NumbaKernels
     from simulator.kernels.threads import Team
 
     results = []

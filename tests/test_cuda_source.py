@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.kernels import ReferenceKernels, philox
+import simulator
+from simulator.kernels import ReferenceKernels
 
-SOURCE = Path(philox.__file__).with_name("cuda_functions.h")
+SOURCE = Path(simulator.__file__).parent / "kernels" / "gpu" / "cuda_functions.h"
 REFERENCE = ReferenceKernels(np)
 
 LOOPS = """

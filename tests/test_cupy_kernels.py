@@ -27,10 +27,10 @@ def fast(tmp_path_factory):
     before = sys.modules.get("cupy")
     sys.modules["cupy"] = host_cupy.module(tmp_path_factory.mktemp("kernels"))
     try:
-        module = importlib.import_module("simulator.kernels.cupy_kernels")
+        module = importlib.import_module("simulator.kernels.gpu.kernels")
         yield module.CupyKernels(np)
     finally:
-        sys.modules.pop("simulator.kernels.cupy_kernels", None)
+        sys.modules.pop("simulator.kernels.gpu.kernels", None)
         sys.modules.pop("cupy")
         if before is not None:
             sys.modules["cupy"] = before

@@ -1,5 +1,7 @@
 """Kernels: known answers, and laws that every implementation of one must keep."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,10 @@ from scipy import stats
 
 from simulator.backend import numpy_backend
 from simulator.kernels import ReferenceKernels
-from simulator.kernels.philox import philox4x32
+from simulator.kernels.naming import LineNames
+from simulator.kernels.programming import CellCode, Programming, Sides, Spread
+from simulator.kernels.reading import Reading, ShiftAdd, Sums
+from simulator.kernels.reference.philox import philox4x32
 from simulator.randomness import Purpose, Stream
 
 KERNELS = ReferenceKernels(np)
@@ -202,3 +207,77 @@ def test_small_spreads_are_not_lost():
     mean, variance = KERNELS.clipped_normal(np.array([0.7]), np.array([7e-10]), 0.0, 1.0)
     assert variance[0] == pytest.approx(4.9e-19, rel=1e-9)
     assert mean[0] == 0.7
+
+
+# -- shift and add ---------------------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(
+    st.tuples(*[st.integers(1, 3)] * 4, st.integers(1, 2), st.integers(2, 5), st.integers(1, 4)),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+def test_sums_of_codes_are_those_of_their_definition(shape, has_unit, takes_off, seed):
+    """Every axis added up as `Sums` and `ShiftAdd` say, one number after the other."""
+    phases, parts, inputs, slices, sides, lines, vectors = shape
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-8, 9, shape).astype(float)
+    gains, totals = rng.uniform(0.5, 2, (parts, inputs)), rng.uniform(-1, 1, vectors)
+    added = ShiftAdd(2.0 ** np.arange(slices), 0.1, 0.9, 3.0, 0.7, 1.5, 0.9)
+    sums = Sums(2.0 ** np.arange(phases), 0.25, gains, added, 0.3, has_unit)
+    total = totals if takes_off else None
+    got = KERNELS.shift_and_add(codes.copy(), sums, total)
+    one = np.einsum("p,pxysdlv->xysdlv", sums.weights, codes) * 0.25
+    one = one[:, :, :, 0] - one[:, :, :, 1] if sides == 2 else one[:, :, :, 0]
+    one = one[:, :, :, 1:] - one[:, :, :, :1] if has_unit else one
+    one = np.einsum("xy,xyslv->xslv", gains, one)
+    off = totals if takes_off else 0.0
+    digits = (one - added.lowest * off) / added.width
+    whole = added.full * np.einsum("s,xslv->xlv", added.weights, digits) - added.zero * off
+    wanted = whole / added.span * added.back * sums.scale
+    assert got.shape == wanted.shape
+    # Sums of at most 3 * 3 * 3 * 2 * 2 codes below 8, with weights below 2 * 4 * 4 * 3 * 2.
+    bound = 108 * 8 * 192 * np.finfo(float).eps * 16
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=bound)
+
+
+def test_reading_is_conversion_then_sums():
+    rng = np.random.default_rng(3)
+    amps = rng.uniform(-1, 1, (3, 2, 2, 2, 2, 4, 5))
+    high = rng.uniform(0.5, 1, (2, 2))
+    added = ShiftAdd(np.array([1.0, 4.0]), 0.1, 0.9)
+    reading = Reading(2.0 ** np.arange(3), 0.1, None, added, 0.7, True, -high, high, 15)
+    totals = rng.uniform(-1, 1, 5)
+    wide = high.reshape(2, 2, 1, 1, 1)
+    codes = KERNELS.quantize(amps, -wide, wide, 15)
+    wanted = KERNELS.shift_and_add(codes, reading, totals)
+    got = KERNELS.read_codes(amps, reading, totals, np.dtype(float))
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_every_kernel_has_its_definition_in_the_reference():
+    """None and False, "do it yourself", are no results; a pulse changes weights in place."""
+    cells = np.random.default_rng(0).uniform(0.1, 1, (1, 1, 3, 4))
+    profile = np.array([0.0, 0.1, 0.1, 0.1])
+    amps = KERNELS.ladders(cells, profile, profile, np.ones((1, 1, 4, 2)), 1e-9)
+    assert amps.shape == (1, 3, 2)
+    code = CellCode(Sides.ONE_SIDED, 0.0, 0)
+    programming = Programming(code, Spread.CONSTANT, 0.1, 1.0, 0.0, math.inf)
+    weights = np.linspace(-1, 1, 12).reshape(3, 4)
+    names = (0, np.arange(3), 1, (5, 6))
+    found, are_numbers = KERNELS.program(weights, (-1.0, 1.0, 1.0), programming, names)
+    assert are_numbers
+    assert found.shape == (1, 2, 3, 4)
+    lines = LineNames((1, 2), range(4), [0], [4], np.arange(4)[None], [0], np.arange(5), None)
+    noisy = KERNELS.with_normals(np.zeros((1, 1, 1, 1, 1, 4, 5)), 1.0, lines)
+    assert noisy.std() > 0
+    held = np.zeros((3, 4))
+    steps = np.tile([0.1, 0.1, 0.0, 0.0, 1.0, -1.0, 0.1, 0.1], (3, 4, 1))
+    values, ones = (np.ones((1, 4)), np.ones((1, 3))), np.ones(1)
+    KERNELS.pulse(
+        held, steps, values, np.array([2]), (ones, ones), 1.0, (0.0, False), 0, [(1, 2), (3, 4)]
+    )
+    # Every line fires in both slots; equal signs lower the weights.
+    np.testing.assert_allclose(held, -0.2)

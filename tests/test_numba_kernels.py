@@ -21,7 +21,7 @@ from simulator.kernels.threads import Team, usable_processors
 
 pytest.importorskip("numba", reason="numba, the extra fast, is not installed")
 
-from simulator.kernels.numba_cpu import SMALL, NumbaKernels
+from simulator.kernels.cpu.kernels import SMALL, NumbaKernels
 
 PLAIN, FAST = ReferenceKernels(np), NumbaKernels(np, team=Team(2))
 DTYPES = st.sampled_from((np.float32, np.float64))
@@ -127,9 +127,9 @@ def readings(draw):
     gains = None if trivial else rng.uniform(0.5, 1, (parts, inputs)).astype(code)
     limits = (rng.choice([0.5, 1, 1.3], (inputs, slices)).astype(code) for _ in range(2))
     return amps, Reading(
-        -next(limits), next(limits), draw(st.sampled_from((3, 14, 255))),
-        (2.0 ** np.arange(phases)).astype(code), 1.0 if trivial else 1 / 7, gains,
-        slices_added, 0.7, unit,
+        low=-next(limits), high=next(limits), steps=draw(st.sampled_from((3, 14, 255))),
+        weights=(2.0 ** np.arange(phases)).astype(code), phase_unit=1.0 if trivial else 1 / 7,
+        gains=gains, slices=slices_added, scale=0.7, has_unit=unit,
     ), totals, np.dtype(dtype)  # fmt: skip
 
 
@@ -157,7 +157,9 @@ def test_results_do_not_depend_on_the_number_of_threads(threads):
     amps = rng.uniform(-1, 1, (3, 2, 2, 2, 2, 40, 2500)).astype(np.float32)
     limits = np.full((2, 2), 0.8, np.float32)
     weights = ShiftAdd(np.array([1, 4], np.float32), 0.1, 0.9)
-    reading = Reading(-limits, limits, 255, np.float32([1, 2, 4]), 0.1, None, weights, 1.0, True)
+    reading = Reading(
+        np.float32([1, 2, 4]), 0.1, None, weights, 1.0, True, -limits, limits, steps=255
+    )
     totals = rng.uniform(-1, 1, 2500).astype(np.float32)
     counter = (np.arange(300), np.arange(500)[:, None], 0, 0)
     for result in (
@@ -202,13 +204,14 @@ def test_draws_are_the_references(first, key, places, rows):
 
 def test_normals_at_the_ends_of_their_range():
     """Words next to 0, 2**32 and all quarter turns, which no counter is known to give."""
-    from simulator.kernels import numba_random, philox
+    from simulator.kernels.cpu import random
+    from simulator.kernels.reference import philox
 
     edges = [0, 2**30, 2**31, 3 * 2**30, 2**32, 2**29, 0xB504F333]
     words = np.array(sorted({(e + d) % 2**32 for e in edges for d in (-2, -1, 0, 1)}), np.uint64)
     radius, cosine, sine = (np.empty(words.size) for _ in range(3))
-    numba_random._radii(words.size, words, radius)
-    numba_random._turns(words.size, words, cosine, sine)
+    random._radii(words.size, words, radius)
+    random._turns(words.size, words, cosine, sine)
     u = philox.unit_interval(np, words)
     np.testing.assert_allclose(radius, np.sqrt(-2 * np.log(u)), rtol=4 * np.finfo(float).eps)
     for got, wanted in ((cosine, np.cos(2 * np.pi * u)), (sine, np.sin(2 * np.pi * u))):

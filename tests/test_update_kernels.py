@@ -78,7 +78,7 @@ def test_many_noisy_pulses_are_those_of_array_code(device):
 @needs_numba
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_the_number_of_threads_changes_nothing(size, monkeypatch):
-    from simulator.kernels.numba_cpu import NumbaKernels
+    from simulator.kernels.cpu.kernels import NumbaKernels
 
     monkeypatch.setattr(threads, "WORTH_SHARING", 1)
     kernels = NumbaKernels(np, team=threads.Team(size))
@@ -115,7 +115,7 @@ def test_a_batch_may_be_cut_anywhere(name, kind):
 
 def test_pieces_of_array_code_change_nothing(monkeypatch):
     """It draws for some vectors at a time."""
-    from simulator.update import outer
+    from simulator.kernels.reference import pulses as array_code
 
     x, d = vectors(20, (5, 7))
     x[6:9] = 0
@@ -123,7 +123,7 @@ def test_pieces_of_array_code_change_nothing(monkeypatch):
     whole = make(pulses=pulses)
     whole.update(x, d, 0.02)
     for most in (1, 200):
-        monkeypatch.setattr(outer, "MOST_NUMBERS", most)
+        monkeypatch.setattr(array_code, "MOST_NUMBERS", most)
         pieces = make(pulses=pulses)
         pieces.update(x, d, 0.02)
         same_state(whole, pieces)

@@ -18,7 +18,6 @@ from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
 from simulator.hardware import Hardware
 from simulator.kernels.programming import Spread
-from simulator.kernels.threads import common_team
 from simulator.mapping import WeightScaling
 from simulator.randomness import EventsAhead, Purpose, RandomSource
 from simulator.randomness.addresses import (
@@ -29,11 +28,6 @@ from simulator.randomness.addresses import (
     UNIFORM_CELLS,
     UNIT_ROW_BIT,
 )
-
-# Some arrays of so many weights, with all their cells, fit a cache.
-WEIGHTS_AT_A_TIME = 1 << 14
-# Array elements that take as long to read as one weight takes to become cells.
-CODE_COST = 256
 
 
 @dataclass(frozen=True)
@@ -57,36 +51,26 @@ class CellModels:
     random: RandomSource
 
     def fresh(self, weights: Any, scaling: WeightScaling, place: Place, event: int) -> History:
-        """Cells after programming ``weights``: in one pass where there is a kernel for it."""
-        programming, cells = self.hardware.in_one_pass, None
-        if programming is not None:
-            draws = programming.spread != Spread.NONE
-            key = self.random(Purpose.PROGRAMMING).key if draws else None
-            names = place.cols.start, place.rows, event, key
-            cells = self.backend.kernels.program(weights, scaling.range, programming, names)
-        if cells is None:
+        """Cells after programming ``weights``: in one pass where their error is known by numbers.
+
+        Raises ModelError for conductances that are no finite numbers.
+        """
+        programming = self.hardware.in_one_pass
+        if programming is None:
             return self.programmed(self.targets(weights, scaling), place, event)
+        draws = programming.spread != Spread.NONE
+        key = self.random(Purpose.PROGRAMMING).key if draws else None
+        names = place.cols.start, place.rows, event, key
+        kernels = self.backend.kernels
+        cells, are_numbers = kernels.program(weights, scaling.range, programming, names)
+        if not are_numbers:
+            raise _no_numbers(self.hardware.programming, cells)
         return History(cells)
 
     def targets(self, weights: Any, scaling: WeightScaling) -> Any:
-        """Conductances that stand for ``weights``, (slices, sides, rows, columns).
-
-        On the CPU some rows at a time: what lies between two steps stays in the cache.
-        """
-        xp, code = self.backend.xp, self.hardware.code
-        if xp is not np or weights.size <= WEIGHTS_AT_A_TIME:
-            return code.encode(scaling.encode(weights, xp), xp)
-        count, columns = weights.shape
-        out = np.empty((*code.merge.shape, count, columns))
-        step = max(1, WEIGHTS_AT_A_TIME // columns)
-
-        def some(start: int, stop: int) -> None:
-            for first in range(start, stop):
-                rows = slice(first * step, (first + 1) * step)
-                out[:, :, rows] = code.encode(scaling.encode(weights[rows], np), np)
-
-        common_team().share(some, -(-count // step), step * columns * CODE_COST)
-        return out
+        """Conductances that stand for ``weights``, (slices, sides, rows, columns)."""
+        code = self.hardware.code.as_numbers
+        return self.backend.kernels.cells(weights, scaling.range, code)
 
     def programmed(self, target: Any, place: Place, event: int) -> History:
         """Cells after programming to ``target``."""
@@ -161,10 +145,7 @@ class CellModels:
 
     def _require_real(self, model: Device, values: Any) -> None:
         if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
-            raise ModelError(
-                f"{type(model).__name__} returned values of dtype {values.dtype} that are not all "
-                "finite real numbers"
-            )
+            raise _no_numbers(model, values)
 
     def _draw(
         self, purpose: Purpose, shape: tuple[int, ...], place: Place, event: int, use: int
@@ -189,3 +170,10 @@ class CellModels:
         return Draw(
             normals, lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS), first
         )
+
+
+def _no_numbers(model: Device, values: Any) -> ModelError:
+    return ModelError(
+        f"{type(model).__name__} returned values of dtype {values.dtype} that are not all finite "
+        "real numbers"
+    )

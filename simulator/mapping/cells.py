@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 from simulator.kernels.programming import Sides
+from simulator.kernels.reference.cells import one_sided, single, two_sided
 
 
 class CellStyle(Protocol):
@@ -39,10 +40,7 @@ class OneSidedPair:
 
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """The sign picks the cell, the magnitude its conductance."""
-        cells = xp.empty((len(values), 2, *values.shape[1:]), dtype=values.dtype)
-        xp.maximum(values, 0.0, out=cells[:, 0])
-        xp.maximum(-values, 0.0, out=cells[:, 1])
-        return cells
+        return one_sided(values, xp)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class TwoSidedPair:
 
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """Half the range, plus and minus half the value."""
-        return xp.stack([(1.0 + values) / 2, (1.0 - values) / 2], axis=1)
+        return two_sided(values, xp)
 
 
 @dataclass(frozen=True)
@@ -74,4 +72,4 @@ class SingleCell:
 
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """The value itself."""
-        return values[:, None]
+        return single(values, xp)

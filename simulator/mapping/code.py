@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from simulator.kernels.programming import CellCode, Sides
 from simulator.kernels.reading import ShiftAdd
+from simulator.kernels.reference.cells import cells_of
 from simulator.mapping.cells import CellStyle
 from simulator.mapping.digits import SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
@@ -62,29 +63,16 @@ class WeightCode:
 
     @property
     def output_scale(self) -> float:
-        """Normalised weight times voltage for each unit of ``combine``."""
+        """Normalised weight times voltage for each unit of what ``shift_add`` gives."""
         share = 1.0 if self.digits.signed and isinstance(self.digits, WholeWeight) else 2.0
         return share / (1.0 - self.levels.lowest)
 
-    def combine(self, slices: list[Any], totals: Any) -> Any:
-        """Converted currents of every slice to products, by shift and add as hardware does it.
-
-        ``totals`` is the sum of the voltages that the offset is taken off with; None where pairs
-        or a unit column have done so. Results are in units of ``output_scale``.
-        """
-        numbers = self.shift_add(totals is not None)
-        out: Any = 0.0
-        for weight, currents in zip(numbers.weights, slices, strict=True):
-            digits = currents if totals is None else currents - numbers.lowest * totals
-            digits = digits / numbers.width if numbers.width != 1 else digits
-            out = out + digits * weight
-        out = out * numbers.full
-        if totals is not None:
-            out = out - numbers.zero * totals
-        return out / numbers.span * numbers.back
-
     def shift_add(self, takes_off: bool) -> ShiftAdd:
-        """What ``combine`` does, as numbers; ``takes_off`` where there are totals."""
+        """Currents of all slices to products, by shift and add as hardware does it, as numbers.
+
+        ``takes_off`` where an offset is taken off with the sum of the voltages, which pairs and
+        unit columns need not. Results are in units of ``output_scale``.
+        """
         digits, lowest = self.digits, self.levels.lowest
         width = 1.0 - lowest
         if isinstance(digits, WholeWeight):
@@ -102,25 +90,18 @@ class WeightCode:
 
     def encode(self, w: Any, xp: ModuleType) -> Any:
         """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""
-        if isinstance(self.digits, WholeWeight) and not self.digits.signed:
-            # In the order of operations in which the weights of published results were rounded.
-            width = (1.0 - self.levels.lowest) * self.digits.span
-            return self.levels.nearest(width * (w / 2 + 0.5) + (1.0 - width), xp)[None, None]
-        values = self.digits.encode(w, xp)
-        return self.levels.encode(self.cells.encode(values, xp), xp)
+        return cells_of(w, self.as_numbers, xp)
 
     @cached_property
     def as_numbers(self) -> CellCode:
-        """What ``encode`` does, for a kernel that does it in one pass."""
+        """What ``encode`` does, as numbers."""
         digits, levels = self.digits, self.levels
-        steps = 2**levels.cell_bits - 1 if levels.cell_bits > 0 else 0
         if isinstance(digits, WholeWeight):
             sides = self.cells.sides if digits.signed else Sides.OFFSET
-            return CellCode(sides, levels.lowest, steps, span=digits.span)
-        return CellCode(
-            self.cells.sides, levels.lowest, steps, digits.num_slices, float(digits.steps),
-            float(2**digits.slice_bits), 0.0 if digits.signed else 2.0 ** (digits.weight_bits - 1),
-            digits.signed,
+            return CellCode(sides, levels.lowest, levels.steps, span=digits.span)
+        return replace(
+            digits.as_numbers, sides=self.cells.sides, lowest=levels.lowest,
+            level_steps=levels.steps,
         )  # fmt: skip
 
     def unit(self, xp: ModuleType) -> Any:

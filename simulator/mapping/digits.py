@@ -8,10 +8,13 @@ of cells), unsigned ones in [0, 1] (for single cells, where ``zero`` stands for 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from simulator.errors import ParameterError
+from simulator.kernels.programming import CellCode, Sides
+from simulator.kernels.reference.cells import sliced
 
 
 @dataclass(frozen=True)
@@ -112,19 +115,15 @@ class SlicedWeight:
 
     def encode(self, w: Any, xp: ModuleType) -> Any:
         """Slice values of shape ``(num_slices, *w.shape)``."""
-        whole = xp.rint(w * self.steps)
-        sign: Any = 1.0
-        if self.signed:
-            sign, whole = xp.sign(whole), xp.abs(whole)
-        else:
-            whole = whole + 2 ** (self.weight_bits - 1)
-        digits, base = [], 2.0**self.slice_bits
-        for _ in range(self.num_slices - 1):
-            # Exact for a power of two, and several times as fast as divmod.
-            rest = xp.floor(whole / base)
-            digits.append(whole - rest * base)
-            whole = rest
-        return xp.stack([*digits, whole]) * (sign / (2**self.slice_bits - 1))
+        return sliced(w, self.as_numbers, xp)
+
+    @cached_property
+    def as_numbers(self) -> CellCode:
+        """What ``encode`` does, as numbers."""
+        return CellCode(
+            Sides.SINGLE, 0.0, 0, self.num_slices, float(self.steps), float(2**self.slice_bits),
+            0.0 if self.signed else 2.0 ** (self.weight_bits - 1), self.signed,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,11 +143,3 @@ class InputDigits:
     def encode(self, volts: Any, kernels: Any) -> Any:
         """Phases of shape ``(phases, *volts.shape)``; each in [-1, 1], least significant first."""
         return kernels.digits(volts, self.magnitude_bits, self.digit_bits)
-
-    def combine(self, phases: Any) -> Any:
-        """Sum of converted phases (phases, ...), shifting and adding as an accumulator does."""
-        base = float(2**self.digit_bits)
-        out: Any = 0.0
-        for phase in phases:
-            out = (out + phase) / base
-        return out * (self.merge[0] * base ** len(phases))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from simulator.kernels.reference.cells import nearest_level, on_levels
+
 
 @dataclass(frozen=True)
 class CellLevels:
@@ -17,25 +19,18 @@ class CellLevels:
     lowest: float
     cell_bits: int
 
+    @property
+    def steps(self) -> int:
+        """Steps from the lowest level to the highest; 0 for continuous cells."""
+        return 2**self.cell_bits - 1 if self.cell_bits > 0 else 0
+
     def encode(self, values: Any, xp: ModuleType) -> Any:
         """Conductances G / Gmax, each on the nearest level."""
-        conductances = (1.0 - self.lowest) * values
-        conductances += self.lowest
-        return self.nearest(conductances, xp)
+        return on_levels(values, self.lowest, self.steps, xp)
 
     def nearest(self, conductances: Any, xp: ModuleType) -> Any:
         """The level nearest to each conductance G / Gmax (halves to the even one)."""
-        if self.cell_bits <= 0:
-            return conductances
-        steps, width = 2**self.cell_bits - 1, 1.0 - self.lowest
-        # In one buffer: new memory costs as much as the arithmetic.
-        level = conductances - self.lowest
-        level *= steps / width
-        xp.rint(level, out=level)
-        level /= steps
-        level *= width
-        level += self.lowest
-        return level
+        return nearest_level(conductances, self.lowest, self.steps, xp)
 
     def decode(self, conductances: Any) -> Any:
         """Cell values from conductances."""

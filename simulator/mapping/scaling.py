@@ -8,6 +8,8 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+from simulator.kernels.reference.cells import fractions_of
+
 # What an all-zero matrix or input is divided by, so that it maps to zero.
 TINY = 2.220446049250313e-16
 
@@ -53,11 +55,7 @@ class WeightScaling:
 
     def encode(self, weights: Any, xp: ModuleType) -> Any:
         """Weights as fractions of ``limit``, clipped to the range if ``clipping``; float64."""
-        weights = xp.asarray(weights, dtype=xp.float64)
-        if self.clipping:
-            weights = xp.maximum(weights, self.low)
-            xp.minimum(weights, self.high, out=weights)
-        return weights / self.limit
+        return fractions_of(weights, self.range, xp)
 
     def decode(self, fractions: Any) -> Any:
         """Weights from fractions of ``limit``."""

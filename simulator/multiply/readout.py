@@ -14,7 +14,7 @@ from simulator.chip.programmed import Programmed
 from simulator.errors import NotSupportedError, require_shape
 from simulator.hardware import Direction, Hardware, Periphery, Plan
 from simulator.hardware.values import Kept, Value
-from simulator.kernels.reading import Reading
+from simulator.kernels.reading import Reading, Sums
 from simulator.mapping import InputDigits
 from simulator.multiply.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Call, Currents
 from simulator.multiply.recorder import Recorder
@@ -55,7 +55,7 @@ class Readout(Value):
         """Draw the read noise of every current."""
         if currents.variance is None:
             return currents
-        normals = self.draws.for_lines(Purpose.READ_NOISE, "normal", currents.mean.shape, vectors)
+        normals = self.draws.for_lines(Purpose.READ_NOISE, "normals", currents.mean.shape, vectors)
         return Currents(self.backend.kernels.add_noise(currents.mean, currents.variance, normals))
 
     @cached_property
@@ -98,7 +98,7 @@ class Readout(Value):
         )
         dither = None
         if adc.stochastic_rounding:
-            dither = self.draws.for_lines(Purpose.ROUNDING, "uniform", amps.shape, vectors)
+            dither = self.draws.for_lines(Purpose.ROUNDING, "uniforms", amps.shape, vectors)
             dither = dither.astype(amps.dtype)
         made = self.made(amps.shape[OUT_PART:REST])
         last = () if made is None else (made,)
@@ -131,43 +131,57 @@ class Readout(Value):
         return not self.periphery.has_mismatch and adc.levels(*self._adc_limits) is not None
 
     def _read_codes(self, amps: Any, volts: Any, call: Call) -> Any:
-        chip = call.conductances.chip
-        dtype = self._code_dtype[amps.dtype]
-        reading, scale = self._readings[dtype], self._scale(call)
-        if reading.scale != scale or chip.tile_gains is not None:
+        reading = self._of_call(self._readings, self._code_dtype[amps.dtype], call)
+        out = self.backend.kernels.read_codes(amps, reading, self._totals(volts, call), volts.dtype)
+        return self.direction.outputs.join(out, self.backend)
+
+    def _totals(self, volts: Any, call: Call) -> Any:
+        return call.product.totals(volts) if self.takes_off else None
+
+    def _of_call(self, kept: Kept, dtype: Any, call: Call) -> Any:
+        """Sums for one dtype of codes, with the scale and the gains of a call."""
+        sums, scale, chip = kept[dtype], self._scale(call), call.conductances.chip
+        if sums.scale != scale or chip.tile_gains is not None:
             gains = self._gains(chip, dtype)
-            reading = replace(reading, scale=scale, gains=gains)
+            sums = replace(sums, scale=scale, gains=gains)
             if gains is None:
                 # Most calls have the scale of the one before.
-                self._readings[dtype] = reading
-        totals = call.product.totals(volts) if self.takes_off else None
-        out = self.backend.kernels.read_codes(amps, reading, totals, volts.dtype)
-        return self.direction.outputs.join(out, self.backend)
+                kept[dtype] = sums
+        return sums
 
     @cached_property
     def _readings(self) -> Kept:
-        """By dtype of codes: conversion and sums, in units of normalised weights and voltages."""
-        return Kept(self._new_reading)
+        """By dtype of codes: conversion, and sums in units of normalised weights and voltages."""
 
-    def _new_reading(self, dtype: Any) -> Reading:
-        put = partial(self.backend.asarray, dtype=dtype)
-        # One range may stand for those of all slices.
-        shape = len(self.direction.inputs.sizes), len(self.hardware.code.merge)
-        full = (np.array(np.broadcast_to(limit, shape), dtype) for limit in self._adc_limits)
-        limits = (self.backend.asarray(limit) for limit in full)
-        levels = self.periphery.adc.levels(*limits)
-        assert levels is not None  # they are plain
-        slices = self.hardware.code.shift_add(self.takes_off)
-        phases = np.ones(1) if self.digits is None else np.asarray(self.digits.merge)
-        return Reading(
-            *levels,
-            weights=put(phases / phases[0]),
-            phase_unit=float(phases[0]),
-            gains=None,
-            slices=replace(slices, weights=put(slices.weights)),
-            scale=1.0,
-            has_unit=self.direction.has_unit,
-        )
+        def make(dtype: Any) -> Reading:
+            # One range may stand for those of all slices.
+            shape = len(self.direction.inputs.sizes), len(self.hardware.code.merge)
+            full = (np.array(np.broadcast_to(limit, shape), dtype) for limit in self._adc_limits)
+            levels = self.periphery.adc.levels(*(self.backend.asarray(limit) for limit in full))
+            assert levels is not None  # they are plain
+            low, high, steps = levels
+            return Reading(**self._sums[dtype].__dict__, low=low, high=high, steps=steps)
+
+        return Kept(make)
+
+    @cached_property
+    def _sums(self) -> Kept:
+        """By dtype of codes: sums in units of normalised weights and voltages."""
+
+        def make(dtype: Any) -> Sums:
+            put = partial(self.backend.asarray, dtype=dtype)
+            slices = self.hardware.code.shift_add(self.takes_off)
+            phases = np.ones(1) if self.digits is None else np.asarray(self.digits.merge)
+            return Sums(
+                weights=put(phases / phases[0]),
+                phase_unit=float(phases[0]),
+                gains=None,
+                slices=replace(slices, weights=put(slices.weights)),
+                scale=1.0,
+                has_unit=self.direction.has_unit,
+            )
+
+        return Kept(make)
 
     def _scale(self, call: Call) -> float:
         """What a result of normalised weights and voltages is multiplied by."""
@@ -192,29 +206,21 @@ class Readout(Value):
     # -- stage by stage ----------------------------------------------------------------------
 
     def _merge_digital(self, codes: Currents, volts: Any, call: Call) -> Any:
-        """Shift and add: phases, pairs, input parts and slices; take off the offset, scale."""
-        code, chip = self.hardware.code, call.conductances.chip
-        if self.digits is not None:
-            codes = replace(codes, mean=self.digits.combine(codes.mean)[None])
-        mean = self._compared_with_unit(codes.merge_pairs().mean[0, :, :, :, 0])
-        gains = self._gains(chip, mean.dtype)
-        if gains is not None:
-            mean = mean * gains.reshape(*gains.shape, *[1] * (mean.ndim - 2))
-        mean = mean[:, 0] if mean.shape[1] == 1 else mean.sum(axis=1)
-        totals = call.product.totals(volts) if self.takes_off else None
-        out = code.combine([mean[:, i] for i in range(mean.shape[1])], totals) * self._scale(call)
-        if codes.variance is not None:
-            spread = self.backend.xp.sqrt(self._merged_variance(codes, chip))
-            spread *= chip.weight_limit / call.scaling.gain
-            tiles = self.draws.for_outputs(call.vectors, out.dtype)
-            return self.direction.outputs.join(out, self.backend) + spread * tiles
-        return self.direction.outputs.join(out, self.backend)
-
-    def _compared_with_unit(self, currents: Any) -> Any:
-        """Every output less the unit column of its part; output is the axis behind the slices."""
-        if not self.direction.has_unit:
-            return currents
-        return currents[:, :, :, 1:] - currents[:, :, :, :1]
+        """Shift and add, and the noise of every result where that is drawn at the end."""
+        mean = codes.mean
+        if not self.periphery.adc.is_ideal:
+            # What a model gave is its own; sums are taken in place, in floats.
+            dtype = np.result_type(mean.dtype, np.float32)
+            mean = self.backend.xp.array(mean, dtype=dtype, order="K")
+        sums = self._of_call(self._sums, mean.dtype, call)
+        out = self.backend.kernels.shift_and_add(mean, sums, self._totals(volts, call))
+        out = self.direction.outputs.join(out, self.backend)
+        if codes.variance is None:
+            return out
+        chip = call.conductances.chip
+        spread = self.backend.xp.sqrt(self._merged_variance(codes, chip))
+        spread *= chip.weight_limit / call.scaling.gain
+        return out + spread * self.draws.for_outputs(call.vectors, out.dtype)
 
     def _merged_variance(self, codes: Currents, chip: Programmed) -> Any:
         """Variance of normalised results, from that of all currents before merging."""

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.kernels.reference.philox import SLOT_BITS, WORD_BITS
 from simulator.randomness.streams import Purpose
 
-# Bits of a slot, and of the number of a vector, whose high part stands above the slot.
-SLOT_BITS, VECTOR_BITS = 16, 48
+# Bits of the number of a vector, whose high part stands above the slot.
+VECTOR_BITS = WORD_BITS + SLOT_BITS
 
 # -- cells: a number for every slice and side, for each of several uses -------------------------
 CELL_SLOTS = 1 << 8

@@ -10,9 +10,6 @@ from simulator.kernels.naming import LineNames
 from simulator.randomness.addresses import UNIT_LINES
 from simulator.randomness.streams import Purpose, RandomSource
 
-# Axes of currents: phase, output part, input part, slice, side, line, and the vectors.
-LINE, REST = 5, 6
-
 
 @dataclass(frozen=True)
 class LineDraws:
@@ -33,39 +30,26 @@ class LineDraws:
     has_unit: bool
 
     def for_lines(self, purpose: Purpose, law: str, shape: tuple[int, ...], vectors: Any) -> Any:
-        """One number of ``law`` ("normal", "uniform") for every current of ``shape``."""
-        xp = self.backend.xp
-        phases, _, _, slices, sides = shape[:LINE]
-        slot = xp.arange(phases * slices * sides).reshape(phases, 1, slices, sides, 1)
-        tile = xp.asarray(self.tiles).reshape(1, -1, 1, 1, 1)
-        draw = getattr(self.random(purpose), law)
-        numbers, lines = vectors.reshape(-1), xp.asarray(self.lines)
-        values = draw(self.outputs, tile, numbers, slot)[..., lines]
-        if self.has_unit:
-            units = draw(self.outputs, tile, numbers, slot + UNIT_LINES)
-            values[..., 0] = units[..., lines[:, 0]]
-        values = values.transpose(0, 5, 1, 2, 3, 6, 4)
-        return values.reshape(*values.shape[:REST], *vectors.shape)
+        """One number of ``law`` ("normals", "uniforms") for every current of ``shape``."""
+        return self.backend.kernels.line_numbers(law, self._names(purpose, vectors), shape)
 
     def with_normals(self, purpose: Purpose, amps: Any, spread: float, vectors: Any) -> Any:
         """Currents with normals times ``spread``; they may be overwritten.
 
         The normals are those of ``for_lines``.
         """
-        unit = UNIT_LINES if self.has_unit else None
-        names = LineNames(self.random(purpose).key, *self.parts, self.tiles, vectors, unit)
-        noisy = self.backend.kernels.with_normals(amps, spread, names)
-        if noisy is not None:
-            return noisy
-        normals = self.for_lines(purpose, "normal", amps.shape, vectors).astype(amps.dtype)
-        normals *= amps.dtype.type(spread)
-        # Memory order stays as it is: sums of codes follow it.
-        noisy = amps.copy(order="K")
-        noisy += normals
-        return noisy
+        return self.backend.kernels.with_normals(amps, spread, self._names(purpose, vectors))
 
     def for_outputs(self, vectors: Any, dtype: Any) -> Any:
         """One normal for every result, (outputs, *rest)."""
-        stream = self.random(Purpose.READ_NOISE)
-        normals = stream.normal(self.outputs, int(self.tiles[0]), vectors.reshape(-1), 0)
+        key, kernels = self.random.keys[Purpose.READ_NOISE], self.backend.kernels
+        place = self.outputs, int(self.tiles[0]), vectors.reshape(-1), 0
+        normals = kernels.named("normals", key, *place)
         return normals.T.astype(dtype).reshape(-1, *vectors.shape)
+
+    def _names(self, purpose: Purpose, vectors: Any) -> LineNames:
+        unit = UNIT_LINES if self.has_unit else None
+        return LineNames(
+            self.random.keys[purpose], self.outputs, *self.parts, self.lines, self.tiles, vectors,
+            unit,
+        )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.kernels.numba_compile import compiled
+from simulator.kernels.cpu.compiling import compiled
 
 # Currents at a time: their sums stay in the nearest cache.
 BLOCK = 1024

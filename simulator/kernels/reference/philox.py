@@ -17,7 +17,14 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 WORD = 0xFFFFFFFF
+# Neighbouring minors share a counter, whose last word has a slot of so many bits.
+LANES, WORD_BITS, SLOT_BITS = 4, 32, 16
 UPPER = np.uint64(32)
+
+
+def slot_word(slot: Any, event: Any) -> Any:
+    """The last word of a counter: events are numbered beyond 32 bits, their high part above."""
+    return slot | (event >> WORD_BITS) << SLOT_BITS
 
 
 def philox4x32(xp: ModuleType, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:

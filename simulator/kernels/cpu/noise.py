@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.kernels.numba_compile import compiled, inlined
-from simulator.kernels.numba_random import (
+from simulator.kernels.cpu.compiling import compiled, inlined
+from simulator.kernels.cpu.random import (
     BLOCK,
     LANES,
     fill_normals_of_vectors,

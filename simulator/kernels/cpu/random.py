@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from simulator.kernels.numba_compile import compiled, inlined
-from simulator.kernels.philox import MULTIPLIERS, ROUNDS, WEYL
+from simulator.kernels.cpu.compiling import compiled, inlined
+from simulator.kernels.reference.philox import MULTIPLIERS, ROUNDS, WEYL
 
 # Counters at a time: what lies between two steps stays in the nearest cache.
 BLOCK = 128

@@ -11,10 +11,10 @@ from typing import Any
 
 import cupy
 
-from simulator.kernels.lines import Lines
+from simulator.kernels.layout import CurrentLayout
 from simulator.kernels.programming import Programming
 from simulator.kernels.reading import Reading
-from simulator.kernels.reference import ReferenceKernels
+from simulator.kernels.reference.kernels import ReferenceKernels
 
 SOURCE = Path(__file__).with_name("cuda_functions.h")
 # A fused multiply-add would round once where the reference rounds twice.
@@ -71,7 +71,7 @@ class CupyKernels(ReferenceKernels):
     def program(
         self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
     ) -> Any:
-        """In one pass, but for cells that are no numbers."""
+        """As the reference, in one pass."""
         first_col, row_names, event, key = names
         weights = cupy.ascontiguousarray(weights, dtype=cupy.float64)
         rows, columns = weights.shape
@@ -85,7 +85,7 @@ class CupyKernels(ReferenceKernels):
             *programming.numbers, cupy.uint32(event), first_key, second_key, failed, out,
             size=rows * counters,
         )  # fmt: skip
-        return None if bool(failed[0]) else out
+        return out, not bool(failed[0])
 
     def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
         """As the reference, equal to rounding."""
@@ -97,7 +97,7 @@ class CupyKernels(ReferenceKernels):
 
     def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
         """As the reference, in one pass over the currents."""
-        lines = Lines.of(amps, reading.has_unit, totals, cupy)
+        lines = CurrentLayout.of(amps, reading.has_unit, totals, cupy)
         out, memory, places = lines.results(dtype)
         layout = lines.layout(amps, reading.has_unit, places)
         kind, of_totals = reading.low.dtype.type, out.dtype.type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.kernels.numba_compile import compiled
+from simulator.kernels.cpu.compiling import compiled
 
 # Vectors at a time: what lies left of the sweep stays in a near cache.
 BLOCK = 256

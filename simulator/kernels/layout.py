@@ -13,7 +13,7 @@ PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, REST = range(7)
 
 
 @dataclass(frozen=True)
-class Lines:
+class CurrentLayout:
     """Currents (phase, output part, input part, slice, side, line, *rest) as they lie in memory.
 
     The vectors are ``batch`` entries of ``vectors`` neighbours. ``strides`` of all axes before the
@@ -31,7 +31,7 @@ class Lines:
     xp: ModuleType = np
 
     @classmethod
-    def of(cls, amps: Any, has_unit: bool, totals: Any, xp: ModuleType = np) -> Lines:
+    def of(cls, amps: Any, has_unit: bool, totals: Any, xp: ModuleType = np) -> CurrentLayout:
         """The lines of ``amps``; of a copy, where its vectors do not lie side by side.
 
         ``totals`` is one number for every vector, or None.

@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernels.lines import (
+from simulator.kernels.layout import (
     IN_PART,
     OUT_PART,
     OUTPUT,
     REST,
     SIDE,
     SLICE,
-    Lines,
+    CurrentLayout,
     first_neighbour,
     in_memory_order,
 )
 from simulator.kernels.naming import LineNames
 from simulator.kernels.programming import Programming, Spread
 from simulator.kernels.reading import Reading
-from simulator.kernels.reference import ReferenceKernels
+from simulator.kernels.reference.kernels import ReferenceKernels
 from simulator.kernels.threads import Team, common_team
 
 # Elements from which machine code saves more than a few microseconds.
@@ -71,14 +71,14 @@ class NumbaKernels(ReferenceKernels):
 
     def _quantized(self, values: Any, *numbers: float) -> Any:
         """Nearest levels of values; ``numbers`` are gain, low, high and steps for each unit."""
-        from simulator.kernels import numba_elements
+        from simulator.kernels.cpu import elements
 
         out = np.empty_like(values)
         flat, to = values.ravel(order="K"), out.ravel(order="K")
         limits = tuple(map(values.dtype.type, numbers))
 
         def work(start: int, stop: int) -> None:
-            numba_elements.quantize(start, stop, flat, *limits, to)
+            elements.quantize(start, stop, flat, *limits, to)
 
         self.team.share(work, values.size, 1)
         return out
@@ -87,7 +87,7 @@ class NumbaKernels(ReferenceKernels):
         """As the reference, in one pass."""
         if not _is_worth_it(values):
             return super().digits(values, magnitude_bits, digit_bits)
-        from simulator.kernels import numba_elements
+        from simulator.kernels.cpu import elements
 
         flat = np.ascontiguousarray(values).reshape(-1)
         out = np.empty((-(-magnitude_bits // digit_bits), flat.size), dtype=values.dtype)
@@ -95,7 +95,7 @@ class NumbaKernels(ReferenceKernels):
         largest, unit = kind(2**magnitude_bits - 1), kind(1) / kind(2**digit_bits - 1)
 
         def work(start: int, stop: int) -> None:
-            numba_elements.digits(start, stop, flat, largest, unit, digit_bits, out)
+            elements.digits(start, stop, flat, largest, unit, digit_bits, out)
 
         self.team.share(work, flat.size, len(out))
         return out.reshape(-1, *values.shape)
@@ -108,9 +108,9 @@ class NumbaKernels(ReferenceKernels):
         if memory is not None and _is_one_to_one(amps, reading, totals, dtype):
             self._convert_in_place(memory, reading)
             return amps[0, :, 0, 0, 0]
-        from simulator.kernels import numba_reading
+        from simulator.kernels.cpu.reading import BLOCK, read_lines
 
-        lines = Lines.of(amps, reading.has_unit, totals)
+        lines = CurrentLayout.of(amps, reading.has_unit, totals)
         out, memory, places = lines.results(dtype)
         totals = lines.totals(totals, dtype)
         slices = reading.slices
@@ -135,35 +135,33 @@ class NumbaKernels(ReferenceKernels):
         )  # fmt: skip
 
         def work(start: int, stop: int) -> None:
-            numba_reading.read_lines(start, stop, *arguments)
+            read_lines(start, stop, *arguments)
 
-        blocks = -(-lines.vectors // numba_reading.BLOCK) * -(-lines.outputs // group)
+        blocks = -(-lines.vectors // BLOCK) * -(-lines.outputs // group)
         tasks = parts * lines.batch * blocks
         self.team.share(work, tasks, amps.size // tasks)
         return out
 
     def _convert_in_place(self, memory: Any, reading: Reading) -> None:
         """Currents of one slice and one part, each to a result in its place."""
-        from simulator.kernels import numba_elements
+        from simulator.kernels.cpu import elements
 
         kind = memory.dtype.type
         low, high, per_step = (part[0, 0] for part in (reading.low, reading.high, reading.per_step))
 
         def work(start: int, stop: int) -> None:
-            numba_elements.convert_in_place(
-                start, stop, memory, low, high, per_step, kind(reading.scale)
-            )
+            elements.convert_in_place(start, stop, memory, low, high, per_step, kind(reading.scale))
 
         self.team.share(work, memory.size, 1)
 
     def program(
         self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
     ) -> Any:
-        """In one pass, but for small arrays that draw nothing, and cells that are no numbers."""
+        """As the reference, in one pass but for small arrays that draw nothing."""
         draws = programming.spread != Spread.NONE
         if not draws and weights.size < SMALL:
-            return None
-        from simulator.kernels import numba_programming
+            return super().program(weights, scale, programming, names)
+        from simulator.kernels.cpu.programming import program
 
         first_col, rows, event, key = names
         weights = np.ascontiguousarray(weights, dtype=np.float64)
@@ -175,11 +173,11 @@ class NumbaKernels(ReferenceKernels):
         )  # fmt: skip
 
         def work(start: int, stop: int) -> None:
-            numba_programming.program(start, stop, *arguments)
+            program(start, stop, *arguments)
 
         cost = out.size // len(weights) * (DRAW_COST if draws else 1)
         self.team.share(work, len(weights), cost)
-        return None if failed[0] else out
+        return out, not failed[0]
 
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
         """As the reference, in one pass."""
@@ -187,33 +185,33 @@ class NumbaKernels(ReferenceKernels):
         alike = mean.shape == variance.shape == normals.shape
         if not alike or not all(_is_worth_it(a) and a.flags.c_contiguous for a in arrays):
             return super().add_noise(*arrays)
-        from simulator.kernels import numba_elements
+        from simulator.kernels.cpu import elements
 
         out = np.empty_like(mean)
         flat = [a.reshape(-1) for a in (*arrays, out)]
 
         def work(start: int, stop: int) -> None:
-            numba_elements.add_noise(start, stop, *flat)
+            elements.add_noise(start, stop, *flat)
 
         self.team.share(work, mean.size, 1)
         return out
 
     def with_normals(self, amps: Any, spread: float, names: LineNames) -> Any:
-        """In one pass, in the place of the currents; None for types without machine code."""
+        """As the reference, equal to rounding: in one pass, in the place of the currents."""
         if amps.dtype not in FLOATS:
-            return None
+            return super().with_normals(amps, spread, names)
         memory = in_memory_order(amps) if amps.flags.writeable else None
         if memory is None:
             amps = amps.copy(order="K")
             memory = in_memory_order(amps)
-        from simulator.kernels import numba_noise
+        from simulator.kernels.cpu import noise
 
         vectors, kinds = names.vectors.reshape(-1), 1 + (names.unit_slot is not None)
         strides = [stride // amps.itemsize for stride in amps.strides]
         places = np.zeros((), dtype=np.int64)
         for length, stride in zip(amps.shape[REST:], strides[REST:], strict=True):
             places = places[..., None] + np.arange(length) * stride
-        blocks = -(-names.most_counters * vectors.size // numba_noise.BLOCK)
+        blocks = -(-names.most_counters * vectors.size // noise.BLOCK)
         phases, parts, inputs, slices, sides = amps.shape[:OUTPUT]
         arguments = (
             memory, amps.dtype.type(spread),
@@ -223,7 +221,7 @@ class NumbaKernels(ReferenceKernels):
         )  # fmt: skip
 
         def work(start: int, stop: int) -> None:
-            numba_noise.add_normals(start, stop, *arguments)
+            noise.add_normals(start, stop, *arguments)
 
         tasks = math.prod(amps.shape[:OUTPUT]) * kinds * blocks
         self.team.share(work, tasks, NOISE_COST * amps.size // max(tasks, 1))
@@ -232,13 +230,13 @@ class NumbaKernels(ReferenceKernels):
     def ladders(
         self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float
     ) -> Any:
-        """Line by line; None for small arrays."""
+        """As the reference, line by line, but for small arrays."""
         leading = np.broadcast_shapes(cells.shape[:-3], volts.shape[:-3])
         shape = (*leading, cells.shape[-2], volts.shape[-1])
         work = math.prod(shape) * len(supply)
         if work < SMALL or not cells.dtype == volts.dtype == np.float64:
-            return None
-        from simulator.kernels import numba_ladder
+            return super().ladders(cells, supply, output, volts, least)
+        from simulator.kernels.cpu import ladder
 
         cells, volts = (
             np.ascontiguousarray(np.broadcast_to(a, (*leading, *a.shape[-3:]))).reshape(
@@ -250,7 +248,7 @@ class NumbaKernels(ReferenceKernels):
         out = np.empty((len(cells), *shape[-2:]))
 
         def some(start: int, stop: int) -> None:
-            numba_ladder.ladders(start, stop, cells, *profiles, volts, least, out)
+            ladder.ladders(start, stop, cells, *profiles, volts, least, out)
 
         lines = len(cells) * cells.shape[2]
         self.team.share(some, lines, work // lines * RUNG_COST)
@@ -259,30 +257,31 @@ class NumbaKernels(ReferenceKernels):
     def pulse(
         self, weights: Any, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
         noise: tuple[float, bool], first: int, keys: Any,
-    ) -> bool:  # fmt: skip
-        """As the reference; False for arrays that are not compiled for."""
+    ) -> None:  # fmt: skip
+        """As the reference, for the types that are compiled for."""
         if any(part.dtype not in FLOATS for part in (weights, *values)):
-            return False
-        from simulator.kernels import numba_pulses
+            super().pulse(weights, cells, values, slots, scales, sign, noise, first, keys)
+            return
+        from simulator.kernels.cpu import pulses
 
         event, (of_trains, of_steps) = np.uint64(first), (tuple(map(np.uint64, k)) for k in keys)
         # Line by line, in which the vectors that are drawn together are neighbours.
         lines = [np.ascontiguousarray(part.T) for part in values]
-        together, count = numba_pulses.TOGETHER, len(slots)
+        together, count = pulses.TOGETHER, len(slots)
         trains = [
-            np.empty((slots.max(), count, -(-len(part) // numba_pulses.WORD_LINES)), np.uint64)
+            np.empty((slots.max(), count, -(-len(part) // pulses.WORD_LINES)), np.uint64)
             for part in lines
         ]
 
         def draw(start: int, stop: int) -> None:
             places = start * together, min(stop * together, count)
             for side, (part, scale, out) in enumerate(zip(lines, scales, trains, strict=True)):
-                numba_pulses.draw_trains(
+                pulses.draw_trains(
                     *places, part, scale, slots, event, np.uint64(side), of_trains, out
                 )
 
         def step(start: int, stop: int) -> None:
-            numba_pulses.steps(
+            pulses.steps(
                 start, stop, weights, cells, tuple(lines), tuple(trains), slots, sign, noise, event,
                 of_steps,
             )  # fmt: skip
@@ -290,7 +289,6 @@ class NumbaKernels(ReferenceKernels):
         blocks = -(-count // together)
         self.team.share(draw, blocks, together * TRAIN_COST * sum(map(len, lines)))
         self.team.share(step, len(weights), count * DRAW_COST)
-        return True
 
     def normals(self, counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> Any:
         """As the reference, equal to rounding."""
@@ -309,14 +307,14 @@ class NumbaKernels(ReferenceKernels):
         in_rows = places.ndim == 1 and all(word.shape[-1:] in ((), (1,)) for word in others)
         if not in_rows:
             return None
-        from simulator.kernels import numba_random
+        from simulator.kernels.cpu import random
 
         rows = np.empty((*shape[:-1], 3), dtype=np.uint64)
         for number, word in enumerate(others):
             rows[..., number] = word[..., 0] if word.ndim else word
         rows = rows.reshape(-1, 3)
         out = np.empty((len(rows), len(places), LANES))
-        kernel, keys = getattr(numba_random, law), (np.uint64(key[0]), np.uint64(key[1]))
+        kernel, keys = getattr(random, law), (np.uint64(key[0]), np.uint64(key[1]))
         places = np.ascontiguousarray(places, dtype=np.uint64)
 
         def work(start: int, stop: int) -> None:
