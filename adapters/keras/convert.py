@@ -356,12 +356,20 @@ def _warn_of_norms(model: Any) -> None:
         )
 
 
-def to_keras(model: Any, physical_weights: Any = False) -> Any:
+def to_keras(model: Any, physical_weights: bool | list[bool] = False) -> Any:
     """A digital copy of ``model``.
 
-    ``physical_weights``: take the weights that the arrays hold, errors included, instead of the
-    layers' own; one value, or one per analog layer, nested ones included. Raises ParameterError
-    for a wrong length and NotImplementedError for a model whose layers Keras does not know.
+    Args:
+        model: what ``from_keras`` returned; it stays as it is.
+        physical_weights: take the weights that the arrays hold, with all errors of the cells,
+            instead of the layers' own; one value, or one per analog layer, nested ones included.
+
+    Returns:
+        The layer or model with layers of Keras again.
+
+    Raises:
+        ParameterError: a list of the wrong length.
+        NotSupportedError: a model whose layers Keras does not know.
     """
     known = _known_places(model)
     _warn_of_hidden(known, _is_analog, "as it is", "are analog")

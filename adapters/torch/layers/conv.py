@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn import functional
 
 from adapters.shared.per_layer import LayerParams
-from adapters.torch.layers.matrix import MatrixLayer
+from adapters.torch.layers.matrix import Gradients, MatrixLayer, Needs
 from adapters.torch.layers.windows import WindowProduct
 from adapters.torch.runtime.tensors import to_array, to_tensor
+from simulator import AnalogCore, CrossSimParameters
 
 
 class AnalogConv(MatrixLayer):
@@ -59,7 +60,9 @@ class AnalogConv(MatrixLayer):
         super().reinitialize()
         self._prepare()
 
-    def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+    def _digital(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         return self._conv_forward(x, weight, bias)
 
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
@@ -83,7 +86,7 @@ class AnalogConv(MatrixLayer):
         y = out[0] if len(out) == 1 else torch.cat(out, dim=1)
         return y if x.ndim == space + 2 else y[0]
 
-    def _group(self, core: Any, images: torch.Tensor) -> torch.Tensor:
+    def _group(self, core: AnalogCore, images: torch.Tensor) -> torch.Tensor:
         if self._windows.bias_rows:
             ones = images.new_ones(len(images), self._windows.bias_rows, *images.shape[2:])
             images = torch.cat([images, ones], dim=1)
@@ -100,7 +103,9 @@ class AnalogConv(MatrixLayer):
         bias = self.bias.reshape(-1, *[1] * len(self.kernel_size))
         return y.add_(bias) if y.dtype == bias.dtype else y + bias
 
-    def _gradients(self, grad: Any, x: Any, held: Any, needs: tuple[bool, ...]) -> tuple:
+    def _gradients(
+        self, grad: torch.Tensor, x: torch.Tensor, held: torch.Tensor | None, needs: Needs
+    ) -> Gradients:
         space = len(self.kernel_size)
         if x.ndim == space + 1:
             grad, batch = grad[None], x[None]
@@ -133,7 +138,7 @@ class AnalogConv(MatrixLayer):
         return back
 
 
-def shows_rounding(params: Any) -> bool:
+def shows_rounding(params: CrossSimParameters) -> bool:
     """Where one code that falls the other way is seen in the class of an image.
 
     Codes of phases are added up, and an offset much larger than the product is taken off. Currents

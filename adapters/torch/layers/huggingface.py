@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.linear import AnalogLinear
-from adapters.torch.layers.matrix import MatrixLayer
+from adapters.torch.layers.matrix import Gradients, MatrixLayer, Needs
 
 NAME = "Conv1D"
 
@@ -42,13 +42,17 @@ class AnalogTransposedLinear(MatrixLayer):
     def _layer_weight(self, weight: torch.Tensor) -> torch.Tensor:
         return weight.t().contiguous()
 
-    def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+    def _digital(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         return functional.linear(x, weight.t(), bias)
 
     _multiply = AnalogLinear._multiply
     _add_bias = AnalogLinear._add_bias
 
-    def _gradients(self, grad: Any, x: Any, held: Any, needs: tuple[bool, ...]) -> tuple:
+    def _gradients(
+        self, grad: torch.Tensor, x: torch.Tensor, held: torch.Tensor | None, needs: Needs
+    ) -> Gradients:
         turned = held if held is None else held.t()
         grad_x, grad_weight, grad_bias = AnalogLinear._gradients(self, grad, x, turned, needs)
         return grad_x, None if grad_weight is None else grad_weight.t(), grad_bias

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.columns import ColumnProduct
-from adapters.torch.layers.matrix import MatrixLayer
+from adapters.torch.layers.matrix import Gradients, MatrixLayer, Needs
 from adapters.torch.runtime.tensors import to_array, to_tensor
 
 
@@ -33,7 +33,9 @@ class AnalogLinear(MatrixLayer, nn.Linear):
         nn.Linear.__init__(self, *args, **kwargs)
         self._wire(params, bias_rows)
 
-    def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+    def _digital(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         return functional.linear(x, weight, bias)
 
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
@@ -48,7 +50,9 @@ class AnalogLinear(MatrixLayer, nn.Linear):
     def _add_bias(self, y: torch.Tensor) -> torch.Tensor:
         return y.add_(self.bias) if y.dtype == self.bias.dtype else y + self.bias
 
-    def _gradients(self, grad: Any, x: Any, held: Any, needs: tuple[bool, ...]) -> tuple:
+    def _gradients(
+        self, grad: torch.Tensor, x: torch.Tensor, held: torch.Tensor | None, needs: Needs
+    ) -> Gradients:
         count = math.prod(x.shape[:-1])
         flat, rows = grad.reshape(count, grad.shape[-1]), x.reshape(count, x.shape[-1])
         return (

@@ -15,6 +15,10 @@ from adapters.torch.runtime.processes import chip_entropy, warn_of_own_chips
 from adapters.torch.runtime.tensors import in_torch_order, to_array, to_tensor
 from simulator import AnalogCore, InputError
 
+# Which of input, weight and bias want a gradient, and the gradients; None where none is wanted.
+Needs = tuple[bool, ...]
+Gradients = tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]
+
 
 class MatrixLayer(AnalogLayer):
     """A layer with one ``weight``: one array, or one for each group of outputs."""
@@ -193,7 +197,9 @@ class MatrixLayer(AnalogLayer):
     def _analog_forward(self, x: torch.Tensor) -> torch.Tensor:
         return self._run(x, self.weight, self.bias)
 
-    def _run(self, x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+    def _run(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         """The product with the arrays, in the dtype of ``x``; gradients go to the parameters."""
         dtype = x.dtype
         if not x.is_floating_point():
@@ -209,7 +215,9 @@ class MatrixLayer(AnalogLayer):
 
     @torch.compiler.disable
     @in_torch_order
-    def _product(self, x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+    def _product(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         warn_of_own_chips()
         if x.dtype != weight.dtype or not self._is_linear_for(x, weight, bias):
             with CallNumbers(self.__dict__.get("_origin", self), x):
@@ -228,7 +236,9 @@ class MatrixLayer(AnalogLayer):
             self.__dict__["_reach"] = min(core.linear_reach for core in self.arrays)
         return self._reach
 
-    def _is_linear_for(self, x: torch.Tensor, weight: torch.Tensor, bias: Any) -> bool:
+    def _is_linear_for(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> bool:
         if self.clip_gradient or not x.numel() or x.device != weight.device:
             return False
         if bias is not None and bias.dtype != x.dtype:
@@ -259,12 +269,18 @@ class MatrixLayer(AnalogLayer):
         raise NotImplementedError
 
     def _gradients(
-        self, grad: torch.Tensor, x: torch.Tensor, held: Any, needs: tuple[bool, ...]
-    ) -> tuple:
+        self, grad: torch.Tensor, x: torch.Tensor, held: torch.Tensor | None, needs: Needs
+    ) -> Gradients:
         """Gradients of the digital layer with the ``held`` weights, for x, weight and bias."""
         raise NotImplementedError
 
-    def _masked(self, x: torch.Tensor, grad_x: Any, grad_weight: Any, grad_bias: Any) -> tuple:
+    def _masked(
+        self,
+        x: torch.Tensor,
+        grad_x: torch.Tensor | None,
+        grad_weight: torch.Tensor | None,
+        grad_bias: torch.Tensor | None,
+    ) -> Gradients:
         """Zero gradients where inputs, weights or an analog bias are clipped by their ranges."""
         if not self.clip_gradient:
             return grad_x, grad_weight, grad_bias

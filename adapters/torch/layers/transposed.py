@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.conv import AnalogConv, shows_rounding
+from adapters.torch.layers.matrix import Gradients, Needs
 from adapters.torch.layers.windows import WindowProduct
 
 READ = ("_held", "_reach", "_versions")
@@ -70,7 +71,9 @@ class _AnalogConvTranspose(AnalogConv):
         self.__dict__.update({name: layer.__dict__[name] for name in READ})
         return y
 
-    def _digital(self, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+    def _digital(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
         return TRANSPOSED[len(self.kernel_size)](
             x, weight, bias, self.stride, self.padding, self.output_padding, self.groups,
             self.dilation,
@@ -96,7 +99,9 @@ class _AnalogConvTranspose(AnalogConv):
         grown = functional.pad(stuffed, [max(p, 0) for p in pads])
         return functional.pad(grown, [min(p, 0) for p in pads]) if min(pads) < 0 else grown
 
-    def _gradients(self, grad: Any, x: Any, held: Any, needs: tuple[bool, ...]) -> tuple:
+    def _gradients(
+        self, grad: torch.Tensor, x: torch.Tensor, held: torch.Tensor | None, needs: Needs
+    ) -> Gradients:
         single = x.ndim == len(self.kernel_size) + 1
         if held is None:
             held = self.weight.detach()

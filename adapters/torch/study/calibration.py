@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +96,7 @@ class Calibration:
 
 def calibrate(
     model: nn.Module,
-    loader: Any,
+    loader: Iterable[Any],
     *,
     inputs: str = "percentile",
     outputs: str = "percentile",

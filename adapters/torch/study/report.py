@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,11 @@ class Report:
 
 
 def report(
-    model: nn.Module, loader: Any, *, batches: int | None = None, progress: bool | None = None
+    model: nn.Module,
+    loader: Iterable[Any],
+    *,
+    batches: int | None = None,
+    progress: bool | None = None,
 ) -> Report:
     """Compare every analog layer with its digital counterpart on what real inputs bring it.
 
