@@ -37,7 +37,7 @@ from simulator.core.complex_matrices import (
 from simulator.core.converter_ranges import ConverterRanges, converter_ranges
 from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
-from simulator.core.partition_names import Geometry
+from simulator.core.partition_names import PartitionNames
 from simulator.core.physical_arrays import ArrayPart, parts_of
 from simulator.errors import InputError, ShapeError
 from simulator.hardware.build import snapshots
@@ -51,7 +51,7 @@ from simulator.randomness import RandomSource
 log = logging.getLogger(__name__)
 
 
-class AnalogCore(Geometry, ArrayLike):
+class AnalogCore(PartitionNames, ArrayLike):
     """A matrix on resistive crossbar arrays that multiplies like a NumPy array.
 
     Args:
@@ -73,6 +73,8 @@ class AnalogCore(Geometry, ArrayLike):
     ndim = 2
     rslice = None
     cslice = None
+    # Counts changes of the cells, for whoever keeps something that follows from them.
+    version = 0
 
     def __init__(
         self,
@@ -128,11 +130,20 @@ class AnalogCore(Geometry, ArrayLike):
         *,
         draw: int | None = None,
     ) -> None:
-        """Program ``matrix``, of the core's shape; if this fails, the core stays as it was.
+        """Program all cells; if this fails, the core stays as it was.
 
-        ``error_mask`` = (rows, columns) programs only those cells and leaves all others.
-        ``verbose`` logs the range of the matrix. ``draw`` names the random numbers of the
-        programming: the same number draws the same errors again; None draws new ones.
+        Args:
+            matrix: (m, n), in units of the algorithm; finite, and complex only in a complex core.
+            verbose: log the range of the matrix.
+            error_mask: (rows, columns), slices of the cells to program; all others stay.
+            draw: a number in [0, 2**31) that names the random numbers of this programming: the
+                same one draws the same errors again. None draws new ones.
+
+        Raises:
+            ShapeError: a matrix of another shape.
+            InputError: values that are not finite numbers.
+            ModelError: a device model that returns something else than conductances.
+            ParameterError: a ``draw`` out of range.
         """
         matrix = checked_matrix(matrix, self.params.core, self._backend)
         if matrix.shape != self.shape:
@@ -186,11 +197,15 @@ class AnalogCore(Geometry, ArrayLike):
 
     @on_device
     def get_matrix(self) -> Any:
-        """The matrix the cells hold, (m, n), in the dtype of the programmed matrix.
+        """The matrix that the cells hold now.
 
-        It contains clipping, quantisation and programming errors; no read noise, no converters.
-        Of a complex core the left half of the arrays is read. Raises InputError before the first
-        programming.
+        Returns:
+            (m, n), in units of the algorithm and the dtype of the programmed matrix. It contains
+            clipping, quantisation, programming errors and drift; no read noise, no converters. Of
+            a complex core the left half of the arrays is read.
+
+        Raises:
+            InputError: before the first programming.
         """
         dtype = self.chip.held[0].dtype
         full = self.chip.weights()
@@ -200,12 +215,16 @@ class AnalogCore(Geometry, ArrayLike):
 
     @on_device
     def get_effective_matrix(self) -> Any:
-        """The matrix that the arrays multiply by, (m, n): what a layer back-propagates through.
+        """The matrix that the arrays multiply by: what a layer back-propagates through.
 
-        ``get_matrix`` as a product sees it: with the wires between the cells and, where it is
-        drawn for each output, the mean of read noise; of nonlinear cells what small voltages
-        meet, of gated ones the cells without wires. Raises InputError before the first programming
-        and for complex cores.
+        Returns:
+            (m, n), ``get_matrix`` as a product sees it: with the wires between the cells, with
+            gains that make up for drift and, where it is drawn for each output, the mean of read
+            noise; of nonlinear cells what small voltages meet, of gated ones the cells without
+            wires. A new array of float32 or float64.
+
+        Raises:
+            InputError: before the first programming, and for complex cores.
         """
         dtype = self.chip.held[0].dtype
         if self.complex_valued:
@@ -254,11 +273,21 @@ class AnalogCore(Geometry, ArrayLike):
 
     @on_device
     def multiply(self, inputs: Any, product: Product, transposed: bool = False) -> Any:
-        """The matrix times the vectors that ``product`` makes of ``inputs``: (m, *rest).
+        """The matrix times the vectors that ``product`` makes of ``inputs``.
 
-        For layers whose inputs are not columns of a matrix; the result is in the dtype the
-        computation needs. ``transposed`` drives the rows and reads the columns: (n, *rest). Raises
-        InputError for complex cores and, on the CPU, for NaN or infinity.
+        For layers whose inputs are not columns of a matrix, such as the images of a convolution.
+
+        Args:
+            inputs: what the product takes, in units of the algorithm.
+            product: how inputs drive the lines; see ``Product``.
+            transposed: drive the rows and read the columns.
+
+        Returns:
+            (m, *rest), or (n, *rest) where ``transposed``, with ``rest`` the shape of the vectors;
+            in the dtype that the computation needs, float32 or float64.
+
+        Raises:
+            InputError: complex cores or inputs; NaN or infinity, on the CPU; no programming yet.
         """
         require_finite_input(inputs, self._backend)
         chips = self.chip.held
@@ -317,8 +346,13 @@ class AnalogCore(Geometry, ArrayLike):
     def get_state(self) -> dict[str, Any]:
         """Everything a later ``set_state`` needs to continue bit for bit.
 
-        Conductances as NumPy arrays, the range of the weights, and the state of the random
-        streams; numbers and strings besides. Parameters are not part of it.
+        Returns:
+            Conductances in units of Gmax as NumPy arrays, the range of the weights, the time, and
+            the state of the random streams; numbers and strings besides. Parameters are not part
+            of it.
+
+        Raises:
+            InputError: before the first programming.
         """
         counters = {"vectors": self._numbers.count, **self._random.state}
         dtype = self.chip.held[0].dtype
@@ -328,7 +362,11 @@ class AnalogCore(Geometry, ArrayLike):
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from ``get_state`` of a core of the same shape and hardware.
 
-        Raises InputError for a state that does not fit; the core then stays as it was.
+        Args:
+            state: what ``get_state`` returned, also in an earlier process.
+
+        Raises:
+            InputError: a state that does not fit; the core then stays as it was.
         """
         try:
             dtype, random = np.dtype(state["dtype"]), copy.copy(self._random)
@@ -371,11 +409,21 @@ class AnalogCore(Geometry, ArrayLike):
         phase: int = 0,
         transposed: bool = False,
     ) -> IRDrop:
-        """Node voltages and cell currents of one tile for one vector, in volts and amperes.
+        """Node voltages and cell currents of one tile for one vector, without read noise.
 
-        ``x`` (ncol,) as in ``core @ x``; (nrow,) as in ``x @ core`` where ``transposed``. ``part``
-        picks the tile by row and column part, ``phase`` the digit of bit-sliced inputs, least
-        significant first. Without read noise. Raises InputError for a tile that is not there.
+        Args:
+            x: (ncol,) as in ``core @ x``; (nrow,) as in ``x @ core`` where ``transposed``.
+            part: the tile, by row part and column part.
+            weight_slice: the bit slice of the weights, least significant first.
+            phase: the digit of bit-sliced inputs, least significant first.
+            transposed: drive the rows and read the columns.
+
+        Returns:
+            Volts and amperes at every cell of the tile, with its wires and without; see `IRDrop`.
+
+        Raises:
+            ShapeError: an input of another shape, or complex numbers.
+            InputError: a tile, slice or phase that is not there; no programming yet.
         """
         lines = numeric_array(x, "input", self._backend)
         wanted = self.nrow if transposed else self.ncol
@@ -388,6 +436,30 @@ class AnalogCore(Geometry, ArrayLike):
         values, chips = lines.astype(np.float64), self.chip.held
         multiplier = self._vmm if transposed else self._mvm
         return ir_drop(multiplier.paths, self.chip, chips, values, part, weight_slice, phase)
+
+    # -- time --------------------------------------------------------------------------------
+
+    @property
+    def time(self) -> float:
+        """Time since programming, in the time unit of the drift model (mostly seconds).
+
+        Assigning looks at the same chip at that time: every cell keeps what it drew at its
+        programming. A fresh core starts at ``xbar.device.time``. Raises ParameterError for a time
+        that is no number >= 0, ModelError for one that a model does not describe.
+        """
+        return self.chip.time
+
+    @time.setter
+    @on_device
+    def time(self, time: float) -> None:
+        self.chip.set_time(time)
+        self._forget()
+
+    @property
+    @on_device
+    def compensation(self) -> Any:
+        """What products are multiplied by to make up for drift: a number, or one per weight."""
+        return self.chip.compensation
 
     # -- face --------------------------------------------------------------------------------
 
@@ -423,7 +495,15 @@ class AnalogCore(Geometry, ArrayLike):
         return parts_of(self.chip, self._forget)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
-        """What was recorded at the ADCs of one direction, for each stack of tiles."""
+        """What was recorded at the ADCs of one direction.
+
+        Args:
+            transposed: those of ``x @ core`` instead of ``core @ x``.
+
+        Returns:
+            A recorder for each stack of tiles, one where all arrays share their parameters; none
+            where ``simulation.analytics.profile_adc_inputs`` is off.
+        """
         return (self._vmm if transposed else self._mvm).recorders
 
     def __repr__(self) -> str:

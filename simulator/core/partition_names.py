@@ -1,45 +1,14 @@
-"""How a matrix lies on its arrays, and the range of weights they were programmed for."""
+"""How a matrix lies on its arrays, under the names that CrossSim's scripts know."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from simulator.chip.chip import Chip
-from simulator.core.arraylike import on_device
 
 
-class Geometry:
-    """Numbers of a core that follow from its ``chip``."""
+class PartitionNames:
+    """Parts and ranges of a core that follow from its ``chip``."""
 
     chip: Chip
-    # Counts changes of the cells, for whoever keeps something that follows from them.
-    version = 0
-
-    @property
-    def time(self) -> float:
-        """Time since programming, in the time unit of the drift model (mostly seconds).
-
-        Assigning looks at the same chip at that time: every cell keeps what it drew at its
-        programming. A fresh core starts at ``xbar.device.time``. Raises ParameterError for a time
-        that is no number >= 0, ModelError for one that a model does not describe.
-        """
-        return self.chip.time
-
-    @time.setter
-    @on_device
-    def time(self, time: float) -> None:
-        self.chip.set_time(time)
-        self._forget()
-
-    @property
-    @on_device
-    def compensation(self) -> Any:
-        """What products are multiplied by to make up for drift: a number, or one per weight."""
-        return self.chip.compensation
-
-    def _forget(self) -> None:
-        """Called when the cells have changed."""
-        raise NotImplementedError
 
     @property
     def Ncores(self) -> int:
