@@ -61,8 +61,12 @@ class CellModels:
         draws = programming.spread != Spread.NONE
         key = self.random(Purpose.PROGRAMMING).key if draws else None
         names = place.cols.start, place.rows, event, key
-        kernels = self.backend.kernels
-        cells, are_numbers = kernels.program(weights, scaling.range, programming, names)
+        shape = (*programming.shape, *weights.shape)
+        cells, are_numbers = self.backend.kernels.program(
+            weights, scaling.range, programming, names,
+            # Drawn for several programmings at a time; a compiled kernel draws its own.
+            lambda: self._draw(Purpose.PROGRAMMING, shape, place, event, ERROR_USE).normal(),
+        )  # fmt: skip
         if not are_numbers:
             raise _no_numbers(self.hardware.programming, cells)
         return History(cells)

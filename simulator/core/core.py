@@ -93,7 +93,7 @@ class AnalogCore(PartitionNames, ArrayLike):
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
-        self._fast: tuple[Any, Any, int, Any] | None = None
+        self._fast: tuple[Any, ...] | None = None
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
         self._lay_out(matrix, trees, several, numbering)
         if not empty_matrix:
@@ -238,9 +238,9 @@ class AnalogCore(PartitionNames, ArrayLike):
         # at one output. A NaN or infinity in an input reaches every output.
         fast = self._fast
         if fast is not None:
-            weights, dtype, length, chips = fast
-            fits = type(x) is type(weights) and x.dtype == dtype and 0 < x.ndim < 3
-            if fits and x.shape[0] == length and chips is self.chip.programmed:
+            weights, array, dtype, length, chip, programmed = fast
+            fits = type(x) is array and x.dtype == dtype and 0 < x.ndim < 3
+            if fits and x.shape[0] == length and chip.programmed is programmed:
                 with np.errstate(all="ignore"):
                     y = weights @ x
                 first = y[0]
@@ -392,7 +392,8 @@ class AnalogCore(PartitionNames, ArrayLike):
     def _keep_fast(self, chips: Any, dtype: Any) -> None:
         """Remember the merged matrix, where nothing else is left of the path."""
         if self._mvm.paths[0].is_one_matrix(chips[0]):
-            self._fast = chips[0].mvm.matrix[dtype][0], dtype, self.ncol, chips
+            weights = chips[0].mvm.matrix[dtype][0]
+            self._fast = weights, type(weights), dtype, self.ncol, self.chip, chips
 
     def _forget(self) -> None:
         """The cells changed: drop the merged matrix."""

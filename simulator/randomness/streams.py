@@ -79,13 +79,13 @@ class EventsAhead:
     limit: int = 1 << 15
 
     def __post_init__(self) -> None:
-        self._stream: Stream | None = None
+        self._key: tuple[int, int] | None = None
         self._first = 0
         self._normals: Any = ()
 
     def normal(self, stream: Stream, minor: range, major: Any, event: int, slot: Any) -> Any:
         """As ``Stream.normal``; ``minor``, ``major`` and ``slot`` are the same in every call."""
-        held = len(self._normals) if stream is self._stream else 0
+        held = len(self._normals) if stream.key == self._key else 0
         if not 0 <= event - self._first < held:
             shape = np.broadcast_shapes(major.shape, slot.shape)
             most = self.limit // (math.prod(shape) * len(minor))
@@ -95,7 +95,7 @@ class EventsAhead:
             events = stream.backend.xp.arange(event, event + count)
             events = events.reshape(count, *[1] * len(shape))
             self._normals = stream.normal(minor, major, events, slot)
-            self._stream, self._first = stream, event
+            self._key, self._first = stream.key, event
         return self._normals[event - self._first].copy()
 
 

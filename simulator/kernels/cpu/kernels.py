@@ -8,6 +8,7 @@ only, so all of them are drawn here: a cell has one number, however the work is 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,12 +156,17 @@ class NumbaKernels(ReferenceKernels):
         self.team.share(work, memory.size, 1)
 
     def program(
-        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
+        self,
+        weights: Any,
+        scale: tuple[float, float, float],
+        programming: Programming,
+        names: Any,
+        normals: Callable[[], Any] | None = None,
     ) -> Any:
         """As the reference, in one pass but for small arrays that draw nothing."""
         draws = programming.spread != Spread.NONE
         if not draws and weights.size < SMALL:
-            return super().program(weights, scale, programming, names)
+            return super().program(weights, scale, programming, names, normals)
         from simulator.kernels.cpu.programming import program
 
         first_col, rows, event, key = names

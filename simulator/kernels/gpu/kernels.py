@@ -5,6 +5,7 @@ What a thread does is written in ``cuda_functions.h``; here is which thread does
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,12 @@ class CupyKernels(ReferenceKernels):
         return _add_noise()(mean, variance, normals)
 
     def program(
-        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
+        self,
+        weights: Any,
+        scale: tuple[float, float, float],
+        programming: Programming,
+        names: Any,
+        normals: Callable[[], Any] | None = None,
     ) -> Any:
         """As the reference, in one pass."""
         first_col, row_names, event, key = names

@@ -176,21 +176,25 @@ class ReferenceKernels:
         return out
 
     def program(
-        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any
-    ) -> tuple[Any, bool]:
+        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any,
+        normals: Callable[[], Any] | None = None,
+    ) -> tuple[Any, bool]:  # fmt: skip
         """Cells (slices, sides, rows, columns) after programming; and whether all are numbers.
 
         ``names`` are number of the first column, numbers of the rows, event, and key of the random
-        stream (None where nothing is drawn).
+        stream (None where nothing is drawn). ``normals`` gives the numbers of these names, for
+        whoever has them at hand.
         """
         target = self.cells(weights, scale, programming.code)
         if programming.spread == Spread.NONE:
             return self.xp.ascontiguousarray(target), True
+        if normals is not None:
+            return with_error(target, normals(), programming, self.xp)
         first, rows, event, key = names
         slot = self.xp.arange(math.prod(target.shape[:2])).reshape(*target.shape[:2], 1)
         columns = range(first, first + weights.shape[1])
-        normals = self.named("normals", key, columns, rows, event, slot)
-        return with_error(target, normals, programming, self.xp)
+        drawn = self.named("normals", key, columns, rows, event, slot)
+        return with_error(target, drawn, programming, self.xp)
 
     def add_noise(self, mean: Any, variance: Any, normals: Any) -> Any:
         """Variables of given mean and variance from standard normals, in the dtype of the mean."""
