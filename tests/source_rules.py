@@ -15,7 +15,7 @@ from functools import cached_property
 # except the model packages: what one stage needs of another is passed in.
 MODEL_PACKAGES = {"mapping", "devices", "converters", "circuits", "update"}
 LAYERS = [
-    {"errors"},
+    {"errors", "quantities"},
     {"registry"},
     {"schema"},
     {"kernels"},

@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.backend import Backend
 from simulator.errors import InputError
+from simulator.quantities import Array, Conductances
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class History:
     drift: NaN for one that was put where it is and stays there, None where no cell drifts.
     """
 
-    start: Any
-    normal: Any = None
+    start: Conductances
+    normal: Array | None = None
 
     def replaced(self, where: Any, new: History) -> History:
         """These cells with ``new`` ones at some place."""
@@ -38,8 +39,8 @@ class Cells:
     began, those of the matrix and those of unit columns; None where nothing drifts.
     """
 
-    matrix: Any
-    unit: Any = None
+    matrix: Conductances
+    unit: Conductances | None = None
     history: tuple[History, History | None] | None = None
 
     @property
@@ -56,7 +57,7 @@ class Cells:
         return cells.replaced(where, new), unit
 
 
-def with_values(array: Any, where: Any, values: Any) -> Any:
+def with_values(array: Array, where: Any, values: Array) -> Array:
     """A copy of ``array`` with ``values`` at some place."""
     array = array.copy()
     array[where] = values
@@ -64,8 +65,8 @@ def with_values(array: Any, where: Any, values: Any) -> Any:
 
 
 def checked_cells(
-    matrix: Any,
-    unit: Any,
+    matrix: Conductances,
+    unit: Conductances | None,
     shape: tuple[int, ...],
     unit_shape: tuple[int, ...] | None,
     backend: Backend,

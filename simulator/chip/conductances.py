@@ -15,6 +15,7 @@ from simulator.chip.tile_circuit import TileCircuit
 from simulator.hardware.plan import Plan
 from simulator.hardware.values import Kept
 from simulator.mapping import WeightCode
+from simulator.quantities import Array, Weights
 
 if TYPE_CHECKING:
     from simulator.chip.programmed import Programmed
@@ -28,8 +29,8 @@ class Operand:
     slices, sides, outputs, inputs) of a tile.
     """
 
-    mean: Any
-    variance: Any = None
+    mean: Array
+    variance: Array | None = None
 
     @cached_property
     def lines(self) -> tuple[int, int, int]:
@@ -111,7 +112,7 @@ class Conductances:
         )  # fmt: skip
 
     @cached_property
-    def effective(self) -> Any:
+    def effective(self) -> Array:
         """Tiles of effective conductances, wires included."""
         if self.circuit.is_ideal:
             return self.chip.tiles_of(self.chip.cells)
@@ -120,7 +121,7 @@ class Conductances:
         return tiles
 
     @property
-    def tiles(self) -> Any:
+    def tiles(self) -> Array:
         """Tiles of the cells themselves."""
         return self.chip.tiles_of(self.chip.cells)
 
@@ -197,7 +198,7 @@ class Conductances:
         return Kept(cast)
 
     @property
-    def _merged(self) -> tuple[Any, Any]:
+    def _merged(self) -> tuple[Weights, Array | None]:
         is_vmm, chip = self.plan.direction.is_vmm, self.chip
         if self.plan.noise != "per_output":
             weights, variance = merged(chip, is_vmm, self._cells_met)
@@ -225,7 +226,9 @@ class Conductances:
         return Cells(*chip.grid.gather(tiles, has_unit, chip.backend))
 
 
-def merged(chip: Programmed, is_vmm: bool, mean: Cells, variance: Cells | None = None) -> Any:
+def merged(
+    chip: Programmed, is_vmm: bool, mean: Cells, variance: Cells | None = None
+) -> tuple[Weights, Array | None]:
     """Weights (rows, columns) that cells stand for in a product, and their variances or None."""
     code, xp = chip.hardware.code, chip.backend.xp
     spread = None
@@ -243,6 +246,6 @@ def merged(chip: Programmed, is_vmm: bool, mean: Cells, variance: Cells | None =
     return weights, spread
 
 
-def merge_noise(code: WeightCode, variance: Any, backend: Backend) -> Any:
+def merge_noise(code: WeightCode, variance: Array, backend: Backend) -> Array:
     """Variance matrix of the weights from cell variances (slices, sides, rows, columns)."""
     return backend.xp.tensordot(backend.asarray(code.merge**2), variance, axes=2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from simulator.chip.programming import CellModels
 from simulator.hardware import Grid, Hardware
 from simulator.hardware.values import Value
 from simulator.mapping import WeightScaling
+from simulator.quantities import Array, Weights
 
 if TYPE_CHECKING:
     from simulator.chip.tiles import Tiles
@@ -43,7 +44,7 @@ class Programmed(Value):
     scaling: WeightScaling
     dtype: np.dtype
     gain: float = 1.0
-    tile_gains: Any = None
+    tile_gains: Array | None = None
     solved: dict[str, Solved] = field(default_factory=nothing_solved)
 
     @property
@@ -70,7 +71,7 @@ class Programmed(Value):
         """The same programming with other cells."""
         return replace(self, cells=cells, solved=nothing_solved())
 
-    def with_gains(self, gain: float, tile_gains: Any) -> Programmed:
+    def with_gains(self, gain: float, tile_gains: Array | None) -> Programmed:
         """The same cells with other gains."""
         return replace(self, gain=gain, tile_gains=tile_gains)
 
@@ -82,19 +83,20 @@ class Programmed(Value):
         return self.scaling.limit * self.gain
 
     @property
-    def weights(self) -> Any:
+    def weights(self) -> Weights:
         """Weights the cells hold, (rows, columns), in units of the algorithm; float64."""
         unit = self.unit_of_rows(self.cells)
         w = self.hardware.code.decode(self.cells.matrix, unit, self.backend.xp)
         return self.scaling.decode(w)
 
     @cached_property
-    def weight_gains(self) -> Any:
+    def weight_gains(self) -> Array:
         """Gain of the tile of every weight, (rows, columns)."""
+        assert self.tile_gains is not None  # asked for only where there are some
         rows, cols = (self.backend.asarray(a.part) for a in (self.grid.rows, self.grid.cols))
         return self.tile_gains[rows[:, None], cols]
 
-    def unit_of_rows(self, cells: Cells) -> Any:
+    def unit_of_rows(self, cells: Cells) -> Array | None:
         """The unit column that each row is compared with; None without one."""
         if cells.unit is None:
             return None
@@ -102,7 +104,7 @@ class Programmed(Value):
 
     # -- cells -------------------------------------------------------------------------------
 
-    def tiles_of(self, cells: Cells) -> Any:
+    def tiles_of(self, cells: Cells) -> Array:
         """Cells as a stack of tiles (row parts, column parts, slices, sides, rows, columns)."""
         return self.grid.scatter(cells.matrix, cells.unit, self.backend)
 
@@ -119,11 +121,11 @@ class Programmed(Value):
         return Cells(mean, unit_mean), Cells(variance, unit_variance)
 
     @cached_property
-    def noisy_matrix(self) -> tuple[Any, Any]:
+    def noisy_matrix(self) -> tuple[Weights, Array]:
         """Mean weights of one read and their variances, (rows, columns)."""
         return merged(self, False, *self.read_moments())
 
-    def read(self, vector: int, phase: int) -> Any:
+    def read(self, vector: int, phase: int) -> Array:
         """Tiles as one vector meets them in one phase, the noise of every cell drawn."""
         place, unit_place = (replace(names, ahead=None) for names in self.tiles.names)
         models, unit = self._models, None

@@ -19,6 +19,7 @@ from simulator.errors import ModelError, require_shape
 from simulator.hardware import Hardware
 from simulator.kernels.programming import Spread
 from simulator.mapping import WeightScaling
+from simulator.quantities import Array, Conductances, Siemens, Weights
 from simulator.randomness import EventsAhead, Purpose, RandomSource
 from simulator.randomness.addresses import (
     CELL_SLOTS,
@@ -50,7 +51,7 @@ class CellModels:
     hardware: Hardware
     random: RandomSource
 
-    def fresh(self, weights: Any, scaling: WeightScaling, place: Place, event: int) -> History:
+    def fresh(self, weights: Weights, scaling: WeightScaling, place: Place, event: int) -> History:
         """Cells after programming ``weights``: in one pass where their error is known by numbers.
 
         Raises ModelError for conductances that are no finite numbers.
@@ -71,12 +72,12 @@ class CellModels:
             raise _no_numbers(self.hardware.programming, cells)
         return History(cells)
 
-    def targets(self, weights: Any, scaling: WeightScaling) -> Any:
+    def targets(self, weights: Weights, scaling: WeightScaling) -> Conductances:
         """Conductances that stand for ``weights``, (slices, sides, rows, columns)."""
         code = self.hardware.code.as_numbers
         return self.backend.kernels.cells(weights, scaling.range, code)
 
-    def programmed(self, target: Any, place: Place, event: int) -> History:
+    def programmed(self, target: Conductances, place: Place, event: int) -> History:
         """Cells after programming to ``target``."""
         drift = self.hardware.drift
         if drift.is_ideal:
@@ -93,7 +94,7 @@ class CellModels:
         draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_USE)
         return History(self._with_error(target, place, event), draw.normal())
 
-    def aged(self, history: History) -> Any:
+    def aged(self, history: History) -> Conductances:
         """Conductances now, at the time of the hardware."""
         drift, cell = self.hardware.drift, self.hardware.cell
         if history.normal is None:
@@ -104,21 +105,23 @@ class CellModels:
         siemens = drift.drifted(history.start * cell.Gmax, normal, cell)
         return xp.where(stays, history.start, self._limited(drift, siemens, history.start.shape))
 
-    def _with_error(self, target: Any, place: Place, event: int) -> Any:
+    def _with_error(self, target: Conductances, place: Place, event: int) -> Conductances:
         model, cell = self.hardware.programming, self.hardware.cell
         if model.is_ideal:
             return self.backend.xp.ascontiguousarray(target)
         draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_USE)
         return self._limited(model, model.programmed(target * cell.Gmax, cell, draw), target.shape)
 
-    def noisy(self, conductances: Any, place: Place, vector: int, phase: int) -> Any:
+    def noisy(
+        self, conductances: Conductances, place: Place, vector: int, phase: int
+    ) -> Conductances:
         """Cells as one vector reads them in one phase."""
         model, cell = self.hardware.read, self.hardware.cell
         draw = self._draw(Purpose.READ_NOISE, conductances.shape, place, vector, phase)
         siemens = model.read(conductances * cell.Gmax, cell, draw)
         return self._limited(model, siemens, conductances.shape)
 
-    def read_moments(self, conductances: Any) -> tuple[Any, Any]:
+    def read_moments(self, conductances: Conductances) -> tuple[Conductances, Array]:
         """Mean and variance of every cell in one read, after the limits of the cell."""
         model, cell, kernels = self.hardware.read, self.hardware.cell, self.backend.kernels
         siemens = conductances * cell.Gmax
@@ -133,7 +136,7 @@ class CellModels:
         mean, variance = clipped(mean, sigma, cell.low, cell.high)
         return mean / cell.Gmax, variance / cell.Gmax**2
 
-    def _limited(self, model: Device, siemens: Any, shape: tuple[int, ...]) -> Any:
+    def _limited(self, model: Device, siemens: Siemens, shape: tuple[int, ...]) -> Conductances:
         """Conductances a model gave, within the limits of the cell and in units of Gmax."""
         cell, xp = self.hardware.cell, self.backend.xp
         self._require_real(model, require_shape(model, siemens, shape))
@@ -147,7 +150,7 @@ class CellModels:
             self._require_real(model, limited)
         return limited
 
-    def _require_real(self, model: Device, values: Any) -> None:
+    def _require_real(self, model: Device, values: Array) -> None:
         if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
             raise _no_numbers(model, values)
 
@@ -176,7 +179,7 @@ class CellModels:
         )
 
 
-def _no_numbers(model: Device, values: Any) -> ModelError:
+def _no_numbers(model: Device, values: Array) -> ModelError:
     return ModelError(
         f"{type(model).__name__} returned values of dtype {values.dtype} that are not all finite "
         "real numbers"

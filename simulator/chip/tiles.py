@@ -5,6 +5,7 @@ Every step gives a new `Programmed`; nothing here changes in place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from simulator.hardware import Direction, Grid, Hardware, Plan, make_plan
 from simulator.hardware.layout import clip_range
 from simulator.hardware.values import Value
 from simulator.mapping import WeightScaling
+from simulator.quantities import Array, Conductances, Weights
 from simulator.randomness import Purpose, RandomSource
 from simulator.randomness.addresses import UNIT_ROWS
 
@@ -55,7 +57,12 @@ class Tiles(Value):
     # -- programming -------------------------------------------------------------------------
 
     def program(
-        self, weights: Any, scaling: WeightScaling, dtype: Any, event: int, hardware: Hardware
+        self,
+        weights: Weights,
+        scaling: WeightScaling,
+        dtype: np.dtype,
+        event: int,
+        hardware: Hardware,
     ) -> Programmed:
         """All cells programmed with ``weights`` (rows, columns)."""
         xp, code, grid = self.backend.xp, self.hardware.code, self.grid
@@ -68,7 +75,7 @@ class Tiles(Value):
         return Programmed(self, hardware, self._now(cells, unit, hardware), scaling, dtype)
 
     def reprogram(
-        self, chip: Programmed, rows: range, cols: range, block: Any, event: int
+        self, chip: Programmed, rows: range, cols: range, block: Weights, event: int
     ) -> Programmed:
         """The cells of ``block`` programmed that lie here; all others stay.
 
@@ -98,7 +105,7 @@ class Tiles(Value):
             cells = self._now(*cells.history, hardware)
         return replace(chip.with_cells(cells), hardware=hardware)
 
-    def with_values(self, chip: Programmed, where: Any, values: Any) -> Programmed:
+    def with_values(self, chip: Programmed, where: Any, values: Conductances) -> Programmed:
         """Conductances in units of Gmax put into some cells."""
         values = self.backend.asarray(values)
         # A cell that was put somewhere has no history: it stays there.
@@ -107,7 +114,9 @@ class Tiles(Value):
         history = chip.cells.history_with(where, put)
         return chip.with_cells(replace(chip.cells, matrix=matrix, history=history))
 
-    def cells_from(self, matrix: Any, unit: Any, history: Any = ()) -> Cells:
+    def cells_from(
+        self, matrix: Conductances, unit: Conductances | None, history: Sequence[Array] = ()
+    ) -> Cells:
         """Cells of given conductances. Raises InputError where their shapes do not fit.
 
         ``history`` are start and draws of cells that drift, and of their unit columns.
@@ -142,7 +151,7 @@ class Tiles(Value):
         unit_rows = UNIT_ROWS + rows.start + self.backend.xp.arange(len(rows.sizes))
         return Place(self._row_names(range(rows.length)), cols, {}), Place(unit_rows, cols, {})
 
-    def _row_names(self, rows: range) -> Any:
+    def _row_names(self, rows: range) -> Array:
         names = _shifted(rows, self.grid.rows.start)
         return self.backend.xp.arange(names.start, names.stop, names.step)
 

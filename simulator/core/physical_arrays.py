@@ -24,7 +24,7 @@ HOW_TO_WRITE = (
 )
 
 
-class Conductances(np.ndarray):
+class HeldConductances(np.ndarray):
     """A read-only copy of conductances; writing says how to change the array itself."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -36,7 +36,7 @@ class Conductances(np.ndarray):
         """Results are plain arrays; writing into the copy is refused."""
         if any(out is self for out in kwargs.get("out", ())):
             raise ValueError(HOW_TO_WRITE)
-        plain = [i.view(np.ndarray) if isinstance(i, Conductances) else i for i in inputs]
+        plain = [i.view(np.ndarray) if isinstance(i, HeldConductances) else i for i in inputs]
         return getattr(ufunc, method)(*plain, **kwargs)
 
 
@@ -62,7 +62,7 @@ class PhysicalArray:
         """Programmed conductances G / Gmax, (outputs, inputs); a fresh read-only copy."""
         held = self._chip.held[self._index]
         values = self._chip.backend.to_host(held.cells.matrix[self._where])
-        copy = np.array(values).view(Conductances)
+        copy = np.array(values).view(HeldConductances)
         copy.flags.writeable = False
         return copy
 

@@ -163,6 +163,9 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
         ("simulator.backend", name): ("simulator.randomness", name)
         for name in ("EventsAhead", "Purpose", "RandomSource", "Stream")
     },
+    ("simulator.core.physical_arrays", "Conductances"): (
+        "simulator.core.physical_arrays", "HeldConductances",
+    ),
     ("simulator.hardware", "Line"): ("simulator.hardware", "Periphery"),
     ("simulator", "DNN"): ("simulator.legacy.networks", "DNN"),
     ("simulator.algorithms", "DNN"): ("simulator.legacy.networks", "DNN"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from simulator.errors import require_shape
 from simulator.hardware import Periphery
 from simulator.hardware.values import Value
 from simulator.mapping import InputScaling, symmetric_limit
+from simulator.quantities import Array, Inputs, Volts
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Drive(Value):
     backend: Backend
     periphery: Periphery
 
-    def scaling(self, values: Callable[[], Any]) -> InputScaling:
+    def scaling(self, values: Callable[[], Inputs]) -> InputScaling:
         """Scaling of one call: fixed limits, or a percentile over all ``values()`` of the input."""
         periphery = self.periphery
         if periphery.fixed_scaling is not None:
@@ -37,7 +37,7 @@ class Drive(Value):
         """True where inputs are only scaled."""
         return self.periphery.dac.is_ideal
 
-    def volts(self, inputs: Any, scaling: InputScaling) -> Any:
+    def volts(self, inputs: Inputs, scaling: InputScaling) -> Volts:
         """What the DACs make of the inputs."""
         kernels, periphery = self.backend.kernels, self.periphery
         if self.is_ideal:
@@ -49,20 +49,20 @@ class Drive(Value):
 
     # -- digits ------------------------------------------------------------------------------
 
-    def phases(self, volts: Any) -> Any:
+    def phases(self, volts: Volts) -> Volts:
         """Voltages of every phase, (phases, *volts.shape); one phase without digits."""
         digits = self.periphery.digits
         if digits is None:
             return volts[None]
         return self.backend.kernels.digits(volts, digits.magnitude_bits, digits.digit_bits)
 
-    def merged_phases(self, volts: Any) -> Any:
+    def merged_phases(self, volts: Volts) -> Volts:
         """What all phases together apply: the voltages, on the grid of the digits."""
         if self.periphery.digits_exact:
             return volts
         return self._sum(self.weights, self.phases(volts))
 
-    def squares(self, volts: Any) -> Any:
+    def squares(self, volts: Volts) -> Array:
         """Sum of squared voltages over the phases as their noise adds up, (inputs, batch)."""
         if self.periphery.digits is None:
             return volts * volts
@@ -73,6 +73,6 @@ class Drive(Value):
         """What each phase counts in the sum, (phases,)."""
         return self.periphery.digit_weights
 
-    def _sum(self, weights: np.ndarray, phases: Any) -> Any:
+    def _sum(self, weights: np.ndarray, phases: Array) -> Array:
         merge = self.backend.asarray(weights, dtype=phases.dtype)
         return self.backend.xp.tensordot(merge, phases, axes=1)

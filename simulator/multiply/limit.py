@@ -14,12 +14,13 @@ from simulator.backend import Backend
 from simulator.chip.conductances import Conductances
 from simulator.hardware import Hardware, Plan
 from simulator.multiply.currents import Call, Currents
+from simulator.quantities import Inputs, Results, Volts
 
 # A limit counts as out of reach of a noisy current at this many standard deviations.
 NOISE_REACH = 10.0
 # Every entry of a batch, without having looked.
 ALL = object()
-Results = Callable[[Any, Call], Any]
+Route = Callable[[Volts, Call], Results]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class ColumnLimit:
         mean = self.backend.xp.clip(currents.mean, -self.amps, self.amps)
         return replace(currents, mean=mean)
 
-    def apart(self, inputs: Any, call: Call, gain: float, free: Results, limited: Results) -> Any:
+    def apart(
+        self, inputs: Inputs, call: Call, gain: float, free: Route, limited: Route
+    ) -> Results:
         """Results of ``limited`` for vectors that can reach the limit, of ``free`` for others.
 
         ``inputs`` times ``gain`` are voltages.
@@ -56,7 +59,7 @@ class ColumnLimit:
             out[:, mask] = results(*call.part(inputs, mask))
         return out
 
-    def _reaching(self, inputs: Any, call: Call, gain: float) -> Any:
+    def _reaching(self, inputs: Inputs, call: Call, gain: float) -> Any:
         """Which entries of the batch could drive a line to the limit; None for none.
 
         On a GPU no value is looked at, which would take longer: there a limit is a stage for

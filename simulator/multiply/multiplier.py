@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from simulator.backend import Backend
 from simulator.chip.chip import Chip
@@ -14,6 +13,7 @@ from simulator.chip.programmed import Programmed
 from simulator.multiply.path import Path
 from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
+from simulator.quantities import Array, Inputs, Results
 
 # Two threads that multiply one core must not get the same numbers.
 NUMBERING = threading.Lock()
@@ -58,13 +58,13 @@ class Multiplier:
         self._draws = any(path.plan.draws for path in self.paths)
 
     def __call__(
-        self, chips: Sequence[Programmed], inputs: Any, product: Product | None = None
-    ) -> Any:
+        self, chips: Sequence[Programmed], inputs: Inputs, product: Product | None = None
+    ) -> Results:
         """Products with ``inputs`` (lines, batch), or what ``product`` takes: (outputs, *rest)."""
         rest = inputs.shape[1:] if product is None else product.rest(inputs)
         vectors = self._numbered(rest)
 
-        def values() -> Any:
+        def values() -> Inputs:
             # A percentile range covers the whole input, also where an array takes part of it.
             return inputs if product is None else product.unrolled(inputs)
 
@@ -77,14 +77,14 @@ class Multiplier:
         return out
 
     def _part(
-        self, path: Path, chip: Programmed, inputs: Any, values: Callable[[], Any], vectors: Any,
-        product: Product | None,
-    ) -> Any:  # fmt: skip
+        self, path: Path, chip: Programmed, inputs: Inputs, values: Callable[[], Inputs],
+        vectors: Array, product: Product | None,
+    ) -> Results:  # fmt: skip
         scaling = path.plan.periphery.fixed_scaling or path.drive.scaling(values)
         bound = path.product if product is None else product.bound(path.plan.direction.inputs)
         return path.multiply(chip, bound.cut(inputs), scaling, vectors, bound)
 
-    def _numbered(self, rest: tuple[int, ...]) -> Any:
+    def _numbered(self, rest: tuple[int, ...]) -> Array:
         if not self._draws:
             return _no_numbers(self.backend, rest)
         count = math.prod(rest)
@@ -98,6 +98,6 @@ class Multiplier:
 
 
 @lru_cache(maxsize=16)
-def _no_numbers(backend: Backend, rest: tuple[int, ...]) -> Any:
+def _no_numbers(backend: Backend, rest: tuple[int, ...]) -> Array:
     """Zero for every vector, where nothing is drawn for them."""
     return backend.xp.broadcast_to(backend.asarray(0), rest)

@@ -23,6 +23,7 @@ from simulator.multiply.limit import ColumnLimit
 from simulator.multiply.products import MatrixProduct, Product
 from simulator.multiply.readout import Readout
 from simulator.multiply.recorder import Recorder
+from simulator.quantities import Inputs, Results, VectorNumbers
 
 ROUTES = {
     Route.MERGED: routes.Merged,
@@ -44,8 +45,9 @@ class Path(Value):
     recorder: Recorder | None = None
 
     def multiply(
-        self, chip: Programmed, inputs: Any, scaling: InputScaling, vectors: Any, product: Product
-    ) -> Any:
+        self, chip: Programmed, inputs: Inputs, scaling: InputScaling, vectors: VectorNumbers,
+        product: Product,
+    ) -> Results:  # fmt: skip
         """Products of the programmed matrix with ``inputs``, (outputs, *rest).
 
         ``inputs`` are what ``product`` takes, in units of the algorithm; ``vectors``, of shape
@@ -67,7 +69,7 @@ class Path(Value):
             out[:, part] = self._results(*call.part(inputs, part), solved)
         return out
 
-    def _results(self, inputs: Any, call: Call, solved: bool) -> Any:
+    def _results(self, inputs: Inputs, call: Call, solved: bool) -> Results:
         """``multiply`` for as many vectors as fit into memory."""
         if solved or self.plan.route is Route.SOLVED:
             return self._solved.results(self.drive.volts(inputs, call.scaling), call)
@@ -81,11 +83,11 @@ class Path(Value):
             return self._route.results(volts, call)
         return self._limit.apart(volts, call, 1.0, self._route.results, self._limited.results)
 
-    def _driven(self, inputs: Any, call: Call) -> Any:
+    def _driven(self, inputs: Inputs, call: Call) -> Results:
         """Inputs of a path without scale that can reach the limit, which is in volts."""
         return self._limited.results(self.drive.volts(inputs, call.scaling), call)
 
-    def _batch_step(self, itemsize: int, waiting: bool, vectors: Any) -> int:
+    def _batch_step(self, itemsize: int, waiting: bool, vectors: VectorNumbers) -> int:
         """Entries of the batch whose intermediates stay within the memory limit; at least one."""
         per_entry = self._bytes[itemsize, waiting] * max(1, math.prod(vectors.shape[1:]))
         return max(1, self.tiles.hardware.memory_limit // per_entry)
@@ -163,7 +165,13 @@ class Path(Value):
         return math.inf if self._limit is None else self._limit.linear_reach(chip.mvm)
 
     def tile_state(
-        self, chip: Programmed, inputs: Any, values: Any, part: tuple[int, int], at: int, phase: int
+        self,
+        chip: Programmed,
+        inputs: Inputs,
+        values: Inputs,
+        part: tuple[int, int],
+        at: int,
+        phase: int,
     ) -> tuple[CellState, CellState]:
         """Slice ``at`` of one tile while digit ``phase`` is applied, with wires and without.
 

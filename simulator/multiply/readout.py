@@ -19,6 +19,7 @@ from simulator.mapping import InputDigits
 from simulator.multiply.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Call, Currents
 from simulator.multiply.recorder import Recorder
 from simulator.parameters.xbar_parameters import ADCRangeLimits
+from simulator.quantities import Amps, Array, Codes, Results, VectorNumbers, Volts
 from simulator.randomness import Purpose
 from simulator.randomness.draws import LineDraws
 
@@ -38,7 +39,7 @@ class Readout(Value):
     made: ConverterBank
     recorder: Recorder | None = None
 
-    def results(self, currents: Currents, volts: Any, call: Call) -> Any:
+    def results(self, currents: Currents, volts: Volts, call: Call) -> Results:
         """From currents at the converter to results (outputs, *rest) in the dtype of ``volts``."""
         if self.plan.noise_point == "converter":
             currents = self.draw_noise(currents, call.vectors)
@@ -51,7 +52,7 @@ class Readout(Value):
         converted = replace(currents, mean=self._convert(currents.mean, call.vectors))
         return self._merge_digital(converted, volts, call).astype(volts.dtype, copy=False)
 
-    def draw_noise(self, currents: Currents, vectors: Any) -> Currents:
+    def draw_noise(self, currents: Currents, vectors: VectorNumbers) -> Currents:
         """Draw the read noise of every current."""
         if currents.variance is None:
             return currents
@@ -80,7 +81,7 @@ class Readout(Value):
 
     # -- conversion --------------------------------------------------------------------------
 
-    def _convert(self, amps: Any, vectors: Any) -> Any:
+    def _convert(self, amps: Amps, vectors: VectorNumbers) -> Codes:
         adc = self.periphery.adc
         if self.recorder is not None:
             # The lines that pad a smaller tile are no currents.
@@ -130,15 +131,15 @@ class Readout(Value):
             return False
         return not self.periphery.has_mismatch and adc.levels(*self._adc_limits) is not None
 
-    def _read_codes(self, amps: Any, volts: Any, call: Call) -> Any:
+    def _read_codes(self, amps: Amps, volts: Volts, call: Call) -> Results:
         reading = self._of_call(self._readings, self._code_dtype[amps.dtype], call)
         out = self.backend.kernels.read_codes(amps, reading, self._totals(volts, call), volts.dtype)
         return self.direction.outputs.join(out, self.backend)
 
-    def _totals(self, volts: Any, call: Call) -> Any:
+    def _totals(self, volts: Volts, call: Call) -> Volts | None:
         return call.product.totals(volts) if self.takes_off else None
 
-    def _of_call(self, kept: Kept, dtype: Any, call: Call) -> Any:
+    def _of_call(self, kept: Kept, dtype: np.dtype, call: Call) -> Any:
         """Sums for one dtype of codes, with the scale and the gains of a call."""
         sums, scale, chip = kept[dtype], self._scale(call), call.conductances.chip
         if sums.scale != scale or chip.tile_gains is not None:
@@ -191,7 +192,7 @@ class Readout(Value):
     def _unit(self) -> float:
         return self.hardware.code.output_scale
 
-    def _gains(self, chip: Programmed, dtype: Any) -> Any:
+    def _gains(self, chip: Programmed, dtype: np.dtype) -> Array | None:
         """Gain of every tile, (output parts, input parts); None where they have none."""
         gains = chip.tile_gains
         if gains is None:
@@ -205,7 +206,7 @@ class Readout(Value):
 
     # -- stage by stage ----------------------------------------------------------------------
 
-    def _merge_digital(self, codes: Currents, volts: Any, call: Call) -> Any:
+    def _merge_digital(self, codes: Currents, volts: Volts, call: Call) -> Results:
         """Shift and add, and the noise of every result where that is drawn at the end."""
         mean = codes.mean
         if not self.periphery.adc.is_ideal:
@@ -222,11 +223,13 @@ class Readout(Value):
         spread *= chip.weight_limit / call.scaling.gain
         return out + spread * self.draws.for_outputs(call.vectors, out.dtype)
 
-    def _merged_variance(self, codes: Currents, chip: Programmed) -> Any:
+    def _merged_variance(self, codes: Currents, chip: Programmed) -> Array:
         """Variance of normalised results, from that of all currents before merging."""
         weights = self.hardware.code.merge[:, 0] * self.hardware.code.product_gain
         w = self.backend.asarray(weights**2, dtype=codes.mean.dtype)
-        variance = codes.merge_pairs().variance[0, :, :, :, 0]
+        paired = codes.merge_pairs().variance
+        assert paired is not None  # noise is still to be drawn
+        variance = paired[0, :, :, :, 0]
         gains = self._gains(chip, variance.dtype)
         if gains is not None:
             squares = gains**2

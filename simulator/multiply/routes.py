@@ -7,17 +7,18 @@ current of the array on its own. The others merge what is linear before the prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.backend import Backend
 from simulator.chip.conductances import Operand
 from simulator.chip.programmed import Programmed
+from simulator.chip.tile_circuit import TileCircuit
 from simulator.hardware import Hardware, Plan
 from simulator.multiply.currents import PHASE, REST, SLICE, Call, Currents
 from simulator.multiply.drive import Drive
 from simulator.multiply.limit import ColumnLimit
 from simulator.multiply.products import MatrixProduct, Product
 from simulator.multiply.readout import Readout
+from simulator.quantities import Amps, Conductances, Results, Volts
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class _Route:
     readout: Readout
     limit: ColumnLimit | None
 
-    def results(self, volts: Any, call: Call) -> Any:
+    def results(self, volts: Volts, call: Call) -> Results:
         """Results (outputs, *rest) of voltages."""
         raise NotImplementedError
 
@@ -47,12 +48,12 @@ class _Route:
 class Merged(_Route):
     """The whole path as one matrix of weights: one product."""
 
-    def results(self, volts: Any, call: Call) -> Any:
+    def results(self, volts: Volts, call: Call) -> Results:
         """The product, and the noise of every result; per unit of input."""
         out = self.products(volts, call)
         return out if self.plan.is_scale_free else out / call.scaling.gain
 
-    def products(self, volts: Any, call: Call) -> Any:
+    def products(self, volts: Volts, call: Call) -> Results:
         """The product with the matrix, and the noise of every result."""
         weights, variance = call.conductances.matrix[volts.dtype]
         out = call.product.merged(weights, volts)
@@ -67,7 +68,7 @@ class Merged(_Route):
 class Folded(_Route):
     """Currents at the converters at once: pairs, and digits where they are not converted apart."""
 
-    def results(self, volts: Any, call: Call) -> Any:
+    def results(self, volts: Volts, call: Call) -> Results:
         """One product with the folded conductances, then the read-out."""
         operand, product = call.conductances.folded, call.product
         mean, variance = operand.flat[volts.dtype]
@@ -85,12 +86,12 @@ class Folded(_Route):
 class Staged(_Route):
     """Every stage on its own: the current of every phase, slice and side."""
 
-    def results(self, volts: Any, call: Call) -> Any:
+    def results(self, volts: Volts, call: Call) -> Results:
         """All currents, merged where the array merges them, then the read-out."""
         currents = self._merge_analog(self._all_currents(volts, call))
         return self.readout.results(currents, volts, call)
 
-    def _all_currents(self, volts: Any, call: Call) -> Currents:
+    def _all_currents(self, volts: Volts, call: Call) -> Currents:
         operand = call.conductances.lines
         mean, variance = operand.flat[volts.dtype]
         phases = self.drive.phases(volts)
@@ -104,7 +105,7 @@ class Staged(_Route):
 class Limited(Staged):
     """As `Staged`, for vectors that can reach the column limit: noise is drawn before it clips."""
 
-    def results(self, volts: Any, call: Call) -> Any:
+    def results(self, volts: Volts, call: Call) -> Results:
         """All currents with their noise, within the limit, then as `Staged`."""
         assert self.limit is not None  # its plan has one
         currents = self.readout.draw_noise(self._all_currents(volts, call), call.vectors)
@@ -115,7 +116,7 @@ class Limited(Staged):
 class Solved(_Route):
     """Every vector on its own: it meets cells of its own, or switches them, or wires must do."""
 
-    def results(self, volts: Any, call: Call) -> Any:
+    def results(self, volts: Volts, call: Call) -> Results:
         """Currents that the circuit gives for every vector, then as `Staged`."""
         dense = call.product.unrolled(volts)
         product = MatrixProduct(self.plan.direction.inputs, self.backend)
@@ -126,7 +127,7 @@ class Solved(_Route):
         out = self.readout.results(self._merge_analog(currents), dense, flat)
         return out.reshape(-1, *call.vectors.shape)
 
-    def _currents(self, volts: Any, call: Call) -> Currents:
+    def _currents(self, volts: Volts, call: Call) -> Currents:
         phases, circuit = self.drive.phases(volts), call.conductances.circuit
         if self.plan.noise == "per_device":
             chip = call.conductances.chip
@@ -139,7 +140,9 @@ class Solved(_Route):
             currents = Currents(circuit.currents(call.conductances.tiles, phases))
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
-    def _with_own_cells(self, chip: Programmed, circuit: Any, vector: int, phase_volts: Any) -> Any:
+    def _with_own_cells(
+        self, chip: Programmed, circuit: TileCircuit, vector: int, phase_volts: Volts
+    ) -> Amps:
         """Currents of one vector, whose cells are drawn anew in every phase."""
         return self.backend.xp.concatenate(
             [
@@ -149,7 +152,9 @@ class Solved(_Route):
         )
 
 
-def line_currents(conductances: Any, phases: Any, operand: Operand, product: Product) -> Any:
+def line_currents(
+    conductances: Conductances, phases: Volts, operand: Operand, product: Product
+) -> Amps:
     """Currents in the order of all axes, from conductances with all lines on one axis."""
     flat = product.currents(conductances, phases)
     return flat.reshape(*flat.shape[:SLICE], *operand.lines, *flat.shape[SLICE + 1 :])
