@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from fading_cells import fading, matrix, with_error
 from strategies import core_of, set_style
-from test_drift import fading, matrix, with_error
 
 from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError
 from simulator.devices import Device, idevice

@@ -11,7 +11,7 @@ import pytest
 from simulator import InputError
 
 torch = pytest.importorskip("torch")
-from test_drift import fading, with_error  # noqa: E402
+from fading_cells import fading, with_error  # noqa: E402
 from torch import nn  # noqa: E402
 from torch_models import ADC, NOISE, PROGRAMMING, forced, seeded  # noqa: E402
 

@@ -6,12 +6,12 @@ import pickle
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fading_cells import fading
+from places import ROOT
 from strategies import set_style
-from test_drift import fading
 
 torch = pytest.importorskip("torch")
 
@@ -25,7 +25,6 @@ from simulator.converters import MidTreadADC  # noqa: E402
 from simulator.converters.curves import linearity  # noqa: E402
 from simulator.update import ConstantStep, PulsedArray, PulseParameters, PulseType  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
 CODES = {
     f"xbar.{kind}.{side}.{name}": value
     for kind in ("adc", "dac")
@@ -371,7 +370,7 @@ def test_a_fresh_process_with_more_threads_continues_bit_for_bit(tmp_path):
     train(model, opt, 0, 4)
     torch.save((model.state_dict(), opt.state_dict()), path)
     wanted = train(model, opt, 4, 8)
-    search = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    search = os.pathsep.join((str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "helpers")))
     code = f"import test_review_pulses; test_review_pulses.go_on({str(path)!r})"
     environment = os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "2"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
