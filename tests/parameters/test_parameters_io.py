@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import FileFormatError, OhmCoreWarning, ParameterError
 from simulator.parameters import CoreStyle, CrossSimParameters, DeviceParameters
+from simulator.parameters.yaml_text import YamlProblem, parse_yaml
 
 
 class Unpickler(pickle.Unpickler):
@@ -166,7 +167,11 @@ BROKEN = [
     ("json", '{"core": {}, "core": {}}', "'core' appears twice"),
     ("json", "[" * 100_000, "nested too deeply"),
     ("yaml", "core:\n  style: [1\nxbar: 3", r"broken\.yaml, line 3, column 5: not YAML"),
-    ("yaml", "core: {}\nxbar: {}\ncore: {}", r"line 1, column 1: .*'core' appears twice"),
+    (
+        "yaml",
+        "core: {}\nxbar: {}\ncore: {}",
+        r"line 3, column 1: .*core: given twice, first on line 1",
+    ),
     ("yaml", "just text", "holds a str at the top"),
     ("yaml", "", "holds a NoneType at the top"),
     ("yaml", "core: !!python/object:os.system {}", "not YAML"),
@@ -259,3 +264,19 @@ def test_the_two_isaac_designs_differ_in_the_converter_only():
 def test_the_reference_default_tree_is_ours(test_data):
     path = test_data / "golden" / "params_3_2_default.json"
     assert CrossSimParameters.from_json(path) == CrossSimParameters()
+
+
+def test_aliases_that_multiply_are_read_once():
+    """Ten levels of ten aliases each are ten billion values, and a few dozen nodes."""
+    lines = ["a0: &a0 [1, 1]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 11)]
+    found = parse_yaml("\n".join(lines))
+    assert len(found.data) == 11
+    # Where the value stands, not its alias.
+    assert found.lines["a10", 9] == 10
+
+
+def test_a_key_given_twice_by_an_alias_is_named_by_its_own_path():
+    with pytest.raises(YamlProblem, match="b.x: given twice, first on line 3") as caught:
+        parse_yaml("a: &a {y: 1}\nb:\n  x: *a\n  x: 2\n")
+    assert (caught.value.line, caught.value.column) == (4, 3)

@@ -10,15 +10,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render(template: str, **content: Any) -> bytes:
-    """Return the page that `template`, a path from the folder of this module, makes of `content`.
+    """The page that a template makes of ``content``.
 
-    A template extends ``page.html.j2``, which holds the look and shows ``setup`` (its command,
-    start and versions), ``seed`` and ``configuration``; ``parts.html.j2`` has what stands on more
-    than one page. Raises :class:`jinja2.UndefinedError` for what a template names and `content`
-    lacks.
+    A template extends ``common/page.html.j2``, which holds the look and shows ``setup`` (its
+    command, start and versions), ``seed`` and ``configuration``; ``common/parts.html.j2`` has what
+    stands on more than one page.
+
+    Args:
+        template: a path from the folder of the applications.
+        content: what the template names.
+
+    Raises:
+        jinja2.UndefinedError: the template names something that ``content`` lacks.
     """
     environment = Environment(
-        loader=PackageLoader(__package__, "."),
+        loader=PackageLoader("applications", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

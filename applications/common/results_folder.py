@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import yaml
 
+from applications.common.plain_files import read_yaml, to_yaml, write_whole
 from applications.mvm_study.errors import StudyError
-from applications.plain_files import read_yaml, to_yaml, write_whole
 
 Settings = TypeVar("Settings")
 
