@@ -7,6 +7,7 @@ a notebook cell is found like a shipped one, and a later class of the same name 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from .errors import ModelError, nearest
@@ -14,12 +15,27 @@ from .errors import ModelError, nearest
 KINDS = ("device", "adc", "dac", "circuit")
 
 _models: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
+_checks: dict[str, list[Callable[[type], None]]] = {kind: [] for kind in KINDS}
 
 
 def _of_kind(kind: str) -> dict[str, type]:
     if kind not in _models:
         raise ModelError(f"unknown kind of model {kind!r}; kinds are {', '.join(KINDS)}")
     return _models[kind]
+
+
+def check_definitions(kind: str, check: Callable[[type], None]) -> None:
+    """Show `check` every class of `kind` as it is defined; what it raises stops the definition."""
+    _of_kind(kind)
+    _checks[kind].append(check)
+
+
+def defined(kind: str, cls: type, selectable: bool = True) -> None:
+    """A class of `kind` was defined: show it to all checks, and register it if it is selectable."""
+    for check in _checks[kind]:
+        check(cls)
+    if selectable:
+        register(kind, cls)
 
 
 def register(kind: str, cls: type) -> None:

@@ -82,7 +82,7 @@ class CellModels:
         drift = self.hardware.drift
         if drift.is_ideal:
             return History(self._with_error(target, place, event))
-        if drift.drift_has_one_seed:
+        if drift.drift_draws_for_itself:
             xp = self.backend.xp
             unit = int(place.rows[0]) >> UNIT_ROW_BIT
             seed = self.random(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SEED_SLOT)
@@ -169,13 +169,13 @@ class CellModels:
             ahead = place.ahead.setdefault(use, EventsAhead())
             return ahead.normal(self.random(purpose), *where, slot)
 
-        def first() -> Any:
+        def seed() -> Any:
             corner = (place.cols[:1], place.rows[:1], event)
             return self.random(purpose).normal(*corner, slot[:1, :1])
 
         # Places of their own: a law may take one number of each kind for every cell.
         return Draw(
-            normals, lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS), first
+            normals, lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS), seed
         )
 
 

@@ -41,8 +41,7 @@ class ADC:
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not abstract:
-            registry.register("adc", cls)
+        registry.defined("adc", cls, selectable=not abstract)
 
     @property
     def is_ideal(self) -> bool:

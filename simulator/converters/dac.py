@@ -23,7 +23,7 @@ class DAC:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        registry.register("dac", cls)
+        registry.defined("dac", cls)
 
     @property
     def is_ideal(self) -> bool:

@@ -18,10 +18,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from simulator import registry
-from simulator.errors import ModelError
 
-# Methods of models written for CrossSim: here nobody would ask them.
-OLD_METHODS = ("programming_error", "read_noise", "drift_error", "nonlinear_current")
 SQRT_TWELVE = 3.4641016151377544
 
 
@@ -55,11 +52,11 @@ class Draw:
 
     normals: Callable[[], Any]
     uniforms: Callable[[], Any]
-    firsts: Callable[[], Any] | None = None
+    seeds: Callable[[], Any] | None = None
 
-    def first(self) -> Any:
-        """The normal of the first cell, for models that take a seed and no number for each."""
-        return self.normals() if self.firsts is None else self.firsts()
+    def seed(self) -> Any:
+        """One normal for all cells, for models that bring a generator of their own."""
+        return self.normals() if self.seeds is None else self.seeds()
 
     def normal(self) -> Any:
         """Standard normals, in the shape of the cells."""
@@ -91,21 +88,13 @@ class Device:
     time_unit: ClassVar[str] = "s"
     # True where the spread after drift contains that of programming.
     drift_includes_programming: ClassVar[bool] = False
-    # True where one number seeds what all cells of a chip draw for their drift.
-    drift_has_one_seed: ClassVar[bool] = False
+    # True for a model that brings a generator of its own: all cells of a chip get one number for
+    # their drift, which seeds it.
+    drift_draws_for_itself: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        old = [name for name in OLD_METHODS if name in vars(cls)]
-        if old:
-            raise ModelError(
-                f"{cls.__name__}.{old[0]} is a method of models written for CrossSim; derive from "
-                "simulator.devices.idevice.EmptyDevice or from the names of "
-                "simulator.devices.generic_device and simulator.devices.custom.*, or write "
-                "programmed, read, drifted and current, in siemens"
-            )
-        if not cls.__name__.startswith("_"):
-            registry.register("device", cls)
+        registry.defined("device", cls, selectable=not cls.__name__.startswith("_"))
 
     @property
     def is_ideal(self) -> bool:

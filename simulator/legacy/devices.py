@@ -110,7 +110,7 @@ class _OldDevice(Device):
     old: ClassVar[type[EmptyDevice]]
     # In CrossSim, drift takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = True
-    drift_has_one_seed: ClassVar[bool] = True
+    drift_draws_for_itself: ClassVar[bool] = True
     # Law of a read that is a mean and a spread; None for any other.
     read_law: ClassVar[Law | None] = None
 
@@ -196,12 +196,12 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _programmed(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with numbers_of(draw.first()):
+    with numbers_of(draw.seed()):
         return self._apply("programming_error", siemens, cell)
 
 
 def _read(self: _OldDevice, siemens: Any, cell: Cell, draw: Draw) -> Any:
-    with numbers_of(draw.first()):
+    with numbers_of(draw.seed()):
         return self._apply("read_noise", siemens, cell)
 
 

@@ -15,7 +15,9 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+from simulator import registry
 from simulator.errors import nearest
+from simulator.legacy.definitions import refuse_methods_of_before
 
 # Old module to the module that has its names. None is a package that only holds others.
 MODULES: dict[str, str | None] = {
@@ -239,6 +241,7 @@ def install() -> None:
     if any(isinstance(finder, OldModules) for finder in sys.meta_path):
         return
     sys.meta_path.append(OldModules())
+    registry.check_definitions("device", refuse_methods_of_before)
     for name in REAL:
         module = importlib.import_module(name)
         module.__getattr__ = partial(lookup, name)  # type: ignore[method-assign]
