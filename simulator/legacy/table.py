@@ -76,6 +76,14 @@ MODULES: dict[str, str | None] = {
     "simulator.views": "simulator.core.views",
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
+    **{
+        f"adapters.aihwkit.{old}": f"adapters.aihwkit.engine.{new}"
+        for old, new in {
+            "crossbar": "tiles.crossbar", "tile": "tiles.tile", "periphery": "tiles.periphery",
+            "state": "tiles.state", "windows": "layers.windows", "nn.base": "layers.base",
+            "simulator.names": "names",
+        }.items()
+    },
     "adapters.lowering": "adapters.shared.lowering",
     "adapters.per_layer": "adapters.shared.per_layer",
     "adapters.profiles": "adapters.shared.profiles",

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.aihwkit import exceptions
+from adapters.aihwkit.engine.configuration.words import told
 from adapters.aihwkit.exceptions import ConfigError, NotOfferedError
 from adapters.aihwkit.simulator import configs as flat
 from adapters.aihwkit.simulator import parameters
@@ -579,9 +580,7 @@ def values_of(spec):
 
 def filled(kind):
     """Instances of a configuration with some of its fields set."""
-    specs = {
-        field.name: parameters.base.told(kind, field.name) for field in dataclasses.fields(kind)
-    }
+    specs = {field.name: told(kind, field.name) for field in dataclasses.fields(kind)}
     optional = {name: values_of(told["spec"]) for name, told in specs.items()}
     return st.fixed_dictionaries({}, optional=optional).map(lambda given: kind(**given))
 

@@ -10,11 +10,11 @@ import importlib
 import io
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from places import SAVED
+from project_pickles import load_model, loads
 
 torch = pytest.importorskip("torch")
 
@@ -23,7 +23,6 @@ from torch import nn  # noqa: E402
 from adapters.torch import from_torch, synchronize  # noqa: E402
 from simulator import CrossSimParameters  # noqa: E402
 
-SAVED = SAVED
 # Products of at most 27 float32 numbers, rounded in another order, through a few layers.
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 WIRING = {
@@ -51,38 +50,6 @@ MODELS = {
     "encoder": lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, dropout=0.0),
     "bias": lambda: nn.Sequential(nn.Linear(5, 4)),
 }
-# What of Python, NumPy and torch the files may ask for; of the project, everything.
-OURS = ("adapters.", "simulator.")
-TORCH = ("torch._utils", "torch.nn.modules.")
-OTHERS = {
-    "builtins": {"getattr", "set", "slice"},
-    "__builtin__": {"getattr", "set", "slice"},
-    "_codecs": {"encode"},
-    "collections": {"OrderedDict"},
-    "functools": {"partial"},
-    "numpy": {"dtype", "ndarray"},
-    "numpy._core.multiarray": {"_reconstruct"},
-    "torch.nn.functional": {"relu"},
-}
-
-
-class OwnFiles(pickle.Unpickler):
-    """Reads what the project itself has written."""
-
-    def find_class(self, module, name):
-        if module.startswith((*OURS, *TORCH)) or name in OTHERS.get(module, ()):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is none of ours")
-
-
-# As torch.load wants it: a module that reads pickles.
-OWN_FILES = SimpleNamespace(
-    __name__="own_files", Unpickler=OwnFiles, load=lambda file, **kw: OwnFiles(file, **kw).load()
-)
-
-
-def unpickled(data):
-    return OwnFiles(io.BytesIO(data)).load()
 
 
 def of_torch(data):
@@ -108,7 +75,7 @@ def saved():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_whole_model_of_before_goes_on(saved, name):
-    model = torch.load(io.BytesIO(saved["whole"][name]), pickle_module=OWN_FILES)
+    model = load_model(saved["whole"][name])
     expected = saved["expected"][name]
     torch.testing.assert_close(first(model(expected["x"])), expected["y"], **CLOSE)
     # Its arrays are real ones: they are programmed, saved and loaded like new ones.
@@ -147,7 +114,7 @@ def test_a_training_run_of_before_goes_on(saved):
 
 
 def test_a_calibration_of_before_is_applied(saved):
-    found = unpickled(saved["calibration"])
+    found = loads(saved["calibration"])
     (ranges,) = found.layers
     assert (ranges.layer, ranges.dac_bits, ranges.adc_bits) == ("0", 6, 6)
     p = hardware(**{f"xbar.{kind}.mvm.{name}": value for kind in ("adc", "dac")
@@ -162,10 +129,10 @@ def test_a_calibration_of_before_is_applied(saved):
 
 
 def test_a_neutral_layer_of_before_goes_on():
-    layers = unpickled((SAVED / "neutral.pickle").read_bytes())
+    layers = loads((SAVED / "neutral.pickle").read_bytes())
     assert list(layers) == ["linear"]
     for saved in layers.values():
-        layer = unpickled(saved["pickle"])
+        layer = loads(saved["pickle"])
         np.testing.assert_allclose(layer.apply(saved["x"]), saved["y"], rtol=1e-12)
 
 
@@ -180,7 +147,7 @@ def test_a_keras_archive_of_before_goes_on():
 
 def test_the_reader_refuses_what_is_not_ours():
     with pytest.raises(pickle.UnpicklingError, match="none of ours"):
-        unpickled(pickle.dumps(Path("x")))
+        loads(pickle.dumps(Path("x")))
 
 
 # The modules that had other paths, and what scripts and pickles take from them.

@@ -8,23 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from adapters.aihwkit.exceptions import TileError
-from adapters.aihwkit.periphery import is_exact, managed, out_bound, resolution
-from adapters.aihwkit.simulator import configs
-from adapters.aihwkit.simulator.configs import RPUConfig
-from adapters.aihwkit.simulator.parameters import IOParameters, WeightNoiseType, fields_of
-from adapters.torch.columns import ColumnProduct
+from adapters.aihwkit.engine.configuration import devices
+from adapters.aihwkit.engine.configuration.base import fields_of
+from adapters.aihwkit.engine.configuration.configs import RPUConfig
+from adapters.aihwkit.engine.configuration.enums import WeightNoiseType
+from adapters.aihwkit.engine.configuration.io import IOParameters
+from adapters.aihwkit.engine.exceptions import TileError
+from adapters.aihwkit.engine.tiles.periphery import is_exact, managed, out_bound, resolution
+from adapters.torch.layers.columns import ColumnProduct
 from simulator import AnalogCore, CrossSimParameters, InputError, update
 from simulator.update import ExactArray, PulsedArray, PulseParameters, StepDevice
 
 DEVICES: dict[type, type[StepDevice]] = {
-    configs.ConstantStepDevice: update.ConstantStep,
-    configs.LinearStepDevice: update.LinearStep,
-    configs.SoftBoundsDevice: update.SoftBounds,
-    configs.SoftBoundsReferenceDevice: update.SoftBoundsReference,
-    configs.ExpStepDevice: update.ExpStep,
-    configs.PowStepDevice: update.PowStep,
-    configs.PiecewiseStepDevice: update.PiecewiseStep,
+    devices.ConstantStepDevice: update.ConstantStep,
+    devices.LinearStepDevice: update.LinearStep,
+    devices.SoftBoundsDevice: update.SoftBounds,
+    devices.SoftBoundsReferenceDevice: update.SoftBoundsReference,
+    devices.ExpStepDevice: update.ExpStep,
+    devices.PowStepDevice: update.PowStep,
+    devices.PiecewiseStepDevice: update.PiecewiseStep,
 }
 # A pair of cells, each at half of its conductance for weight zero, holds weights up to this share
 # of its range without a noisy cell ever reaching zero.

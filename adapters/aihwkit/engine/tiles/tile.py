@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from adapters.aihwkit.crossbar import Crossbar
-from adapters.aihwkit.exceptions import AnalogBiasConfigError, TileError
-from adapters.aihwkit.simulator.configs import RPUConfig
-from adapters.aihwkit.state import as_arrays, as_tensors
-from adapters.torch.tensors import torch_entropy
+from adapters.aihwkit.engine.configuration.configs import RPUConfig
+from adapters.aihwkit.engine.exceptions import AnalogBiasConfigError, TileError
+from adapters.aihwkit.engine.tiles.crossbar import Crossbar
+from adapters.aihwkit.engine.tiles.state import as_arrays, as_tensors
+from adapters.torch.runtime.tensors import torch_entropy
 
 
 class AnalogContext(nn.Parameter):

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapters.aihwkit.exceptions import ConfigError, ModuleError
-from adapters.aihwkit.simulator.configs import RPUConfig, SingleRPUConfig
-from adapters.aihwkit.tile import AnalogTile, make_tile
+from adapters.aihwkit.engine.configuration.configs import RPUConfig, SingleRPUConfig
+from adapters.aihwkit.engine.exceptions import ConfigError, ModuleError
+from adapters.aihwkit.engine.tiles.tile import AnalogTile, make_tile
 
 
 class AnalogModuleBase(nn.Module):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from adapters.aihwkit.exceptions import NotOfferedError
+from adapters.aihwkit.engine.exceptions import NotOfferedError
 
 _CONFIGS = "SingleRPUConfig and FloatingPointRPUConfig"
 _DEVICES = (

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.aihwkit.simulator.parameters import (
+from adapters.aihwkit.engine.configuration.enums import (
     AnalogMVType,
     BoundManagementType,
-    IOParameters,
     NoiseManagementType,
 )
+from adapters.aihwkit.engine.configuration.io import IOParameters
 from simulator import InputError
 
 # Largest weight that the worst case of a sum of inputs reckons with.
