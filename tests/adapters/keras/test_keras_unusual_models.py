@@ -1,4 +1,4 @@
-"""Corners of the Keras adapter where something that looked right once was not."""
+"""Keras models that are no plain graphs, folded norms, and inputs that are refused."""
 
 import copy
 import warnings
