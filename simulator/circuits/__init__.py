@@ -1,9 +1,9 @@
 """Array circuits: what currents flow for given voltages and conductances."""
 
 from simulator.circuits.ideal import (
-    CellLaw,
     CellState,
     Circuit,
+    CurrentLaw,
     IdealCircuit,
     UncoupledNonlinearCircuit,
 )
@@ -16,7 +16,7 @@ from simulator.circuits.sources import (
 from simulator.circuits.wires import Wires
 
 __all__ = [
-    "CellLaw",
+    "CurrentLaw",
     "CellState",
     "Circuit",
     "IdealCircuit",

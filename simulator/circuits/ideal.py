@@ -12,7 +12,7 @@ import numpy as np
 from simulator import registry
 
 # Cell currents and differential conductances from conductances and voltages, which broadcast.
-CellLaw = Callable[[Any, Any], tuple[Any, Any]]
+CurrentLaw = Callable[[Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class UncoupledNonlinearCircuit(Circuit):
     The cells of an ``interleaved`` pair share an output line and see opposite voltages.
     """
 
-    law: CellLaw
+    law: CurrentLaw
     interleaved: bool = False
 
     @property

@@ -15,9 +15,9 @@ import numpy as np
 
 from simulator.circuits import effective, iterative, ladder, nodal
 from simulator.circuits.ideal import (
-    CellLaw,
     CellState,
     Circuit,
+    CurrentLaw,
     IdealCircuit,
     UncoupledNonlinearCircuit,
     cell_volts,
@@ -41,7 +41,7 @@ class _WiredCircuit(Circuit):
     """
 
     wires: Wires
-    law: CellLaw | None = None
+    law: CurrentLaw | None = None
     method: Method = "auto"
     tolerance: float = 1e-6
     iterations: int = iterative.LIMIT

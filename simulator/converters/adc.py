@@ -23,7 +23,7 @@ from simulator.schema import parameter
 
 # ``draw(numbers, group_size)``: standard normals of shape (*places, groups, len(numbers)). Each
 # number of a range names a part of a circuit; the outputs of one group have one circuit together.
-Draw = Callable[[range, int], Any]
+FabricationDraw = Callable[[range, int], Any]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ADC:
         """The model for a parameter tree, and its nodes of one direction; mostly itself."""
         return self
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Any:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Any:
         """What is fixed when converters are made, kept for the life of the core; None for nothing.
 
         ``shape``: converters by (output part, input part, slice, side, output). Anything but None

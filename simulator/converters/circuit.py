@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.converters.adc import ADC, Draw
+from simulator.converters.adc import ADC, FabricationDraw
 from simulator.errors import ModelError
 from simulator.schema import parameter
 
@@ -112,11 +112,11 @@ def _part(values: Any, part: slice) -> Any:
     return values[..., part] if values.ndim and values.shape[-1] > 1 else values
 
 
-def _without_spread(xp: Any) -> Draw:
+def _without_spread(xp: Any) -> FabricationDraw:
     return lambda numbers, group_size: xp.zeros(len(numbers))
 
 
-def spread(sigma: float, draw: Draw, numbers: range, group_size: int, xp: Any) -> Any:
+def spread(sigma: float, draw: FabricationDraw, numbers: range, group_size: int, xp: Any) -> Any:
     """Deviations with the standard deviation ``sigma``; (numbers,) zeros where it is zero."""
     if sigma == 0 or len(numbers) == 0:
         return xp.zeros(len(numbers))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.converters.adc import Draw
+from simulator.converters.adc import FabricationDraw
 from simulator.converters.circuit import (
     COMPARATOR,
     SMALLEST_CAPACITOR,
@@ -57,7 +57,7 @@ class PipelineADC(CircuitADC):
         """Stages that are there."""
         return self.bits - 1
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Stages:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Stages:
         """Thresholds and gains of every stage of each group."""
         xp, count = kernels.xp, self._stages
 

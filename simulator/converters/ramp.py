@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.converters.adc import Draw
+from simulator.converters.adc import FabricationDraw
 from simulator.converters.circuit import (
     COMPARATOR,
     CircuitADC,
@@ -48,7 +48,7 @@ class RampADC(CircuitADC):
         True, type=bool, doc="the DAC switches to either reference; False: it counts from below"
     )
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Decisions:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Decisions:
         """Levels of the DAC of each array, offsets of all comparators."""
         xp = kernels.xp
         deviations = spread(self.sigma_capacitor, draw, range(self.bits + 1), shape[-1], xp)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.converters.adc import Draw
+from simulator.converters.adc import FabricationDraw
 from simulator.converters.circuit import (
     COMPARATOR,
     CircuitADC,
@@ -41,7 +41,7 @@ class SarADC(CircuitADC):
         if self.bits == 1 and self.split_cdac:
             raise ModelError("SarADC: bits = 1 leaves nothing to split; set split_cdac = False")
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Decisions:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Decisions:
         """Thresholds and comparator offset of each group."""
         xp, size = kernels.xp, self.group_size
         deviations = spread(self.sigma_capacitor, draw, range(self.bits + 1), size, xp)

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,6 @@ from simulator.core.complex_matrices import (
     expand_inputs,
     expand_matrix,
 )
-from simulator.core.converter_ranges import ConverterRanges, converter_ranges
 from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
 from simulator.core.partition_names import PartitionNames
@@ -47,6 +46,9 @@ from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
 from simulator.randomness import RandomSource
+
+if TYPE_CHECKING:
+    from simulator.core.converter_ranges import ConverterRanges
 
 log = logging.getLogger(__name__)
 
@@ -329,6 +331,8 @@ class AnalogCore(PartitionNames, ArrayLike):
             arrays differ, levels are those of the first that has a converter, and the ADC limits
             those of the widest range.
         """
+        from simulator.core.converter_ranges import converter_ranges
+
         plans = [tiles.vmm if transposed else tiles.mvm for tiles in self.chip.tiles]
         return converter_ranges(plans, len(self.slice_weights))
 

@@ -45,7 +45,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Line:
+class Trend:
     """A weighted straight line over decades of time since ``reference`` seconds, in siemens."""
 
     reference: float
@@ -72,8 +72,8 @@ class Group:
     samples: tuple[Sample, ...]
     normality_chi2: float
     normality_dof: int
-    mean: Line | None = None
-    sigma: Line | None = None
+    mean: Trend | None = None
+    sigma: Trend | None = None
 
     @property
     def error(self) -> float:
@@ -264,7 +264,7 @@ def _group(target: float, measured: np.ndarray, time: np.ndarray) -> Group:
     return Group(target, tuple(samples), chi2, dof, means, sigmas)
 
 
-def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Line:
+def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Trend:
     """Weighted least squares; cells that are all alike have no error and count alike."""
     reference = samples[0].time
     decades = np.log10([s.time / reference for s in samples])
@@ -277,7 +277,7 @@ def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Li
     start = mean - slope * centre
     misses = np.asarray(values) - start - slope * decades
     start_se = math.sqrt(1 / weights.sum() + centre**2 / width) if known else 0.0
-    return Line(
+    return Trend(
         reference=reference,
         start=float(start),
         start_se=start_se,

@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator import registry
 from simulator.converters import ADC
-from simulator.converters.adc import Draw
+from simulator.converters.adc import FabricationDraw
 from simulator.errors import ModelError, require_shape
 from simulator.legacy.numbers import numbers_of
 
@@ -77,7 +77,7 @@ class _OldADC(ADC, abstract=True):
         nodes = (adc_node, dac_node, params.core, params.simulation)
         return dataclasses.replace(self, nodes=nodes)
 
-    def fabricate(self, shape: tuple[int, ...], draw: Draw, kernels: Any) -> Any:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Any:
         """An object for each tile, slice and side, with what it may have drawn."""
         if self.nodes is None:
             raise ModelError(f"{type(self).__name__} needs the parameter tree of a core")

@@ -176,6 +176,8 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
     ("simulator.core.physical_arrays", "Conductances"): (
         "simulator.core.physical_arrays", "HeldConductances",
     ),
+    ("simulator.circuits", "CellLaw"): ("simulator.circuits", "CurrentLaw"),
+    ("simulator.update", "Spread"): ("simulator.update", "CellTrait"),
     ("simulator.hardware", "Line"): ("simulator.hardware", "Periphery"),
     ("simulator", "DNN"): ("simulator.legacy.networks", "DNN"),
     ("simulator.algorithms", "DNN"): ("simulator.legacy.networks", "DNN"),

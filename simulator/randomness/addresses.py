@@ -13,7 +13,7 @@ A draw is named by its purpose, which has a key of its own, and by an address::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulator.kernels.reference.philox import SLOT_BITS, WORD_BITS
 from simulator.randomness.streams import Purpose
@@ -54,8 +54,7 @@ DIFFUSION, RESET = 0, 1
 ANY_ROW, ANY_EVENT = range(1 << 32), range(1 << VECTOR_BITS)
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """The addresses of one user: ranges of slots, of majors (``rows``) and of events.
 
     Users with the same ``instead`` stand for one another: a vector draws for one of them only.

@@ -34,8 +34,8 @@ from simulator.randomness.addresses import (
     ROWS_OF_NEGATIVE,
 )
 from simulator.update.exact import ExactArray
-from simulator.update.pulses import Plan, PulseParameters, PulseType
-from simulator.update.steps import Cells, Draws, Spread, StepDevice
+from simulator.update.pulses import PulseParameters, PulsePlan, PulseType
+from simulator.update.steps import Cells, CellTrait, Draws, StepDevice
 
 
 class PulsedArray(ExactArray):
@@ -83,7 +83,7 @@ class PulsedArray(ExactArray):
         rows, cols = self.shape
         xp = self.backend.xp
 
-        def draw(law: str) -> Callable[[Spread], Any]:
+        def draw(law: str) -> Callable[[CellTrait], Any]:
             return lambda name: getattr(stream, law)(range(cols), xp.arange(rows), 0, int(name))
 
         return Draws(xp, self.shape, draw("normal"), draw("uniform"))
@@ -114,7 +114,7 @@ class PulsedArray(ExactArray):
         compressed = pulses.pulse_type == PulseType.STOCHASTIC_COMPRESSED and pulses.res == 0
         return compressed and self._lines() is not None
 
-    def _apply_plain(self, x: Any, d: Any, plan: Plan, lr: float, first: int) -> None:
+    def _apply_plain(self, x: Any, d: Any, plan: PulsePlan, lr: float, first: int) -> None:
         keys = [self._random.keys[purpose] for purpose in (Purpose.PULSES, Purpose.STEPS)]
         noise = float(self.device.dw_min_std), bool(self.device.relative_noise)
         scales, sign = (plan.x_scale, plan.d_scale), 1.0 if lr > 0 else -1.0
@@ -135,12 +135,12 @@ class PulsedArray(ExactArray):
 
     # -- other trains and other steps ---------------------------------------------------------
 
-    def _apply(self, x: Any, d: Any, plan: Plan, lr: float, first: int) -> None:
+    def _apply(self, x: Any, d: Any, plan: PulsePlan, lr: float, first: int) -> None:
         """Vector after vector, slot after slot, by the law of the device."""
         step = vectors_at_a_time(plan.slots, self.shape)
         for start in range(0, len(x), step):
             part = slice(start, start + step)
-            some = Plan(*(values[part] for values in (plan.slots, plan.x_scale, plan.d_scale)))
+            some = PulsePlan(*(values[part] for values in (plan.slots, plan.x_scale, plan.d_scale)))
             if not int(some.slots.max()):
                 continue
             meet = self._meetings(x[part], d[part], some, first + start)
@@ -149,7 +149,7 @@ class PulsedArray(ExactArray):
                 self.backend.xp,
             )  # fmt: skip
 
-    def _meetings(self, x: Any, d: Any, plan: Plan, first: int) -> Callable[[int, int], Any]:
+    def _meetings(self, x: Any, d: Any, plan: PulsePlan, first: int) -> Callable[[int, int], Any]:
         """Tells which cells (rows, columns) get a pulse of one vector in one slot."""
         xp, kind, slots = self.backend.xp, self.pulses.pulse_type, plan.slots
         p, q = firing(x, plan.x_scale, xp), firing(d, plan.d_scale, xp)

@@ -63,7 +63,7 @@ class PulseParameters:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def plan(self, x_max: Any, d_max: Any, lr: float, granularity: float, xp: Any) -> Plan:
+    def plan(self, x_max: Any, d_max: Any, lr: float, granularity: float, xp: Any) -> PulsePlan:
         """Slots and scales for vectors whose largest magnitudes are ``x_max`` and ``d_max``.
 
         ``granularity`` is the mean step of a pulse. Without management probabilities may exceed 1,
@@ -86,7 +86,7 @@ class PulseParameters:
             ratio = xp.sqrt(columns) / xp.sqrt(rows)
             ratio = xp.where(strength > self.desired_bl, at_most, ratio)
             x_scale, d_scale = x_scale / ratio, d_scale * ratio
-        return Plan(xp.where(there, slots, 0), x_scale, d_scale)
+        return PulsePlan(xp.where(there, slots, 0), x_scale, d_scale)
 
     def _is_long(self, rate: float, granularity: float) -> bool:
         if self.update_bl_management or self.fixed_bl:
@@ -107,7 +107,7 @@ class PulseParameters:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PulsePlan:
     """For every vector of a batch: slots, and what values are multiplied by to be probabilities."""
 
     slots: Any

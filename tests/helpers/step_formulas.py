@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from simulator.update import Draws, Spread
+from simulator.update import CellTrait, Draws
 
 SHAPE = (6, 7)
 
@@ -19,8 +19,8 @@ class Numbers:
     def __init__(self, shape=SHAPE, seed=3):
         rng = np.random.default_rng(seed)
         self.shape = shape
-        self.normal = {name: rng.standard_normal(shape) for name in Spread}
-        self.uniform = {name: rng.random(shape) for name in Spread}
+        self.normal = {name: rng.standard_normal(shape) for name in CellTrait}
+        self.uniform = {name: rng.random(shape) for name in CellTrait}
 
     def of(self, device):
         return device.fabricate(

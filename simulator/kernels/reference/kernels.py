@@ -15,16 +15,7 @@ from simulator.kernels.programming import CellCode, Programming, Spread
 from simulator.kernels.reading import Reading, Sums
 from simulator.kernels.reference import philox
 from simulator.kernels.reference.cells import cells_of, fractions_of, with_error
-from simulator.kernels.reference.ladder import ladder_currents
 from simulator.kernels.reference.philox import LANES, WORD, slot_word
-from simulator.kernels.reference.pulses import (
-    affine_step,
-    each_pulse,
-    firing,
-    meetings,
-    trains,
-    vectors_at_a_time,
-)
 from simulator.kernels.threads import common_team
 
 # Philox is evaluated in pieces whose temporaries stay in the processor's cache.
@@ -251,6 +242,8 @@ class ReferenceKernels:
         and ``output`` (n,) the resistance of the segment before and after each input. Inputs up to
         ``least`` leave a cell off.
         """
+        from simulator.kernels.reference.ladder import ladder_currents
+
         return ladder_currents(cells, supply, output, volts, least, self.xp)
 
     def pulse(
@@ -265,6 +258,8 @@ class ReferenceKernels:
         the learning rate; ``noise`` the spread of a step, and whether it is relative to its size;
         ``first`` the number of the first vector; ``keys`` those of trains and of steps.
         """
+        from simulator.kernels.reference import pulses
+
         of_trains, of_steps = keys
 
         def move(there: Any, up: Any, vector: int, slot: int) -> None:
@@ -273,22 +268,26 @@ class ReferenceKernels:
             if noise[0] > 0:
                 normal = self.named_at("normals", of_steps, columns, rows, vector, slot)
             held = weights[there].astype(self.xp.float64)
-            moved = affine_step(
+            moved = pulses.affine_step(
                 held, up, cells[there].astype(self.xp.float64), normal, noise, self.xp
             )
             weights[there] = moved.astype(weights.dtype)
 
         x, d = values
-        p, q = (firing(part, scale, self.xp) for part, scale in zip(values, scales, strict=True))
-        step = vectors_at_a_time(slots, weights.shape)
+        p, q = (
+            pulses.firing(part, scale, self.xp) for part, scale in zip(values, scales, strict=True)
+        )
+        step = pulses.vectors_at_a_time(slots, weights.shape)
         for start in range(0, len(x), step):
             part = slice(start, start + step)
             columns, rows = (
-                trains(self, r[part], slots[part], side, first + start, of_trains)
+                pulses.trains(self, r[part], slots[part], side, first + start, of_trains)
                 for side, r in enumerate((p, q))
             )
-            meet = meetings(rows, columns)
-            each_pulse(meet, x[part], d[part], slots[part], sign, first + start, move, self.xp)
+            meet = pulses.meetings(rows, columns)
+            pulses.each_pulse(
+                meet, x[part], d[part], slots[part], sign, first + start, move, self.xp
+            )
 
     # -- random numbers ----------------------------------------------------------------------
 
