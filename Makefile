@@ -6,8 +6,9 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 STUDY_ARGS ?=
 # What also runs without compiled kernels: the numbers of published settings, random streams, and
 # training by pulses.
-IN_NUMPY := tests/test_golden.py tests/test_torch_golden.py tests/test_random.py tests/test_kernels.py \
-  tests/test_converter_noise.py tests/test_update_array.py tests/test_aihwkit_training.py
+IN_NUMPY := tests/project/test_golden.py tests/adapters/torch/test_torch_golden.py tests/randomness \
+  tests/kernels/test_kernels.py tests/multiply/test_converter_noise.py tests/update/test_update_array.py \
+  tests/adapters/aihwkit/test_aihwkit_training.py
 
 VENV := .venv
 RUN := $(VENV)/bin/python

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from applications.keywords import (
+from applications.common.keywords import (
     Keywords,
     set_adc,
     set_array,

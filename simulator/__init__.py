@@ -11,7 +11,7 @@ from simulator.errors import (
     ParameterError,
     ShapeError,
 )
-from simulator.legacy import hooks, table
+from simulator.legacy import table
 from simulator.multiply.products import MatrixProduct, Product
 from simulator.parameters import CrossSimParameters
 from simulator.schema import parameter
@@ -19,7 +19,6 @@ from simulator.schema import parameter
 __version__ = "0.1.0"
 
 table.install()
-hooks.install()
 
 __all__ = [
     "AnalogCore",

@@ -1,57 +1,38 @@
-"""What stands in an array: names for signatures, which say the unit and the meaning.
+"""Names for what an array holds: its unit, and what it means.
 
-Each name is an array of NumPy or of CuPy, whichever module the core computes with, or a number that
-broadcasts against one. Type checkers see ``Any``, because CuPy has no types to check against; the
-names are for the reader::
-
-    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps
-
-Device models compute in SI units. From the DAC to the ADC the engine computes in relative ones,
-which turn the conductance of a full cell, the full-scale read voltage and their product into 1.
-Each name below says which of the two it means where.
+All of them are arrays of NumPy or of CuPy; the names are for the reader of a signature. Models
+compute in SI units; the path of a multiply in units of full scale, as each name says.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-# Numbers of any kind; the docstring says which.
+#: An array of NumPy or CuPy, of whatever shape and dtype the docstring says.
 Array: TypeAlias = Any
-
-# Conductances in siemens: what cells are asked for and what they have, in a device model.
-Siemens: TypeAlias = Any
-# Conductances in units of Gmax, from Gmin / Gmax to 1: what is programmed and multiplied.
-Conductances: TypeAlias = Any
-# Voltages: in volts in a device model, elsewhere in units of the full-scale read voltage.
-Volts: TypeAlias = Any
-# Currents: in amps in a device model, elsewhere in units of one cell at Gmax driven at full scale.
-Amps: TypeAlias = Any
-# Resistances in ohms; of the wires of a circuit, times the conductance that counts as 1.
-Ohms: TypeAlias = Any
-
-# Whole numbers that a converter gives, from 0 to 2**bits - 1.
-Codes: TypeAlias = Any
-# Entries of the matrix: as the user wrote them, or as fractions of the largest one in [-1, 1].
+#: Weights of a matrix in units of the algorithm.
 Weights: TypeAlias = Any
-# Vectors that a matrix is multiplied by, and results of that, in the user's own unit.
+#: Inputs of a product in units of the algorithm.
 Inputs: TypeAlias = Any
-Outputs: TypeAlias = Any
-
-# Random numbers: standard normals (mean 0, variance 1), and uniforms in (0, 1).
+#: Results of a product in units of the algorithm.
+Results: TypeAlias = Any
+#: Conductances in siemens.
+Siemens: TypeAlias = Any
+#: Conductances in units of Gmax, so that a full cell is 1.
+Conductances: TypeAlias = Any
+#: Voltages on lines: in volts in the models of circuits and devices, in units of the full-scale
+#: read voltage in a multiply.
+Volts: TypeAlias = Any
+#: Currents of lines or cells: in amperes in the models, in units of one full cell at full-scale
+#: input in a multiply.
+Amps: TypeAlias = Any
+#: Resistances of wires: in ohms, or times the conductance that counts as 1.
+Ohms: TypeAlias = Any
+#: What ADCs make of currents, as numbers in the unit of the currents.
+Codes: TypeAlias = Any
+#: Numbers of the vectors of a call in the life of a core; they name what is drawn for each.
+VectorNumbers: TypeAlias = Any
+#: Random numbers: standard normals (mean 0, variance 1).
 Normals: TypeAlias = Any
+#: Random numbers: uniforms in (0, 1).
 Uniforms: TypeAlias = Any
-
-__all__ = [
-    "Amps",
-    "Array",
-    "Codes",
-    "Conductances",
-    "Inputs",
-    "Normals",
-    "Ohms",
-    "Outputs",
-    "Siemens",
-    "Uniforms",
-    "Volts",
-    "Weights",
-]

@@ -17,7 +17,7 @@ KINDS = ("device", "adc", "dac", "circuit")
 Check = Callable[[type], None]
 
 _models: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
-_checks: dict[str, list[Check]] = {kind: [] for kind in KINDS}
+_checks: dict[str, list[Callable[[type], None]]] = {kind: [] for kind in KINDS}
 
 
 def _of_kind(kind: str) -> dict[str, type]:
@@ -26,41 +26,53 @@ def _of_kind(kind: str) -> dict[str, type]:
     return _models[kind]
 
 
-def register(kind: str, cls: type) -> None:
-    """Make a model class selectable under its name; a later class of the same name wins.
+def check_definitions(kind: str, check: Check) -> None:
+    """Look at every class of a kind as it is defined.
 
-    The base classes call this for every subclass whose name does not begin with an underscore.
-
-    Args:
-        kind: One of :data:`KINDS`.
-        cls: The model class.
-
-    Raises:
-        ModelError: For an unknown kind, and what the checks of the kind raise (`add_check`); the
-            class is then not registered.
-    """
-    models = _of_kind(kind)
-    for check in _checks[kind]:
-        check(cls)
-    models[cls.__name__] = cls
-
-
-def add_check(kind: str, check: Check) -> None:
-    """Look at every model class of a kind before it is registered.
-
-    A place to refuse classes that would be accepted and then not do what their author expects,
-    with a sentence that helps. Classes that are registered already are not looked at again.
+    A place to refuse classes that would be accepted and then not do what their author expects, with
+    a sentence that helps. Classes that are defined already are not looked at again.
 
     Args:
         kind: One of :data:`KINDS`.
-        check: Called with the class; it raises ModelError for a class to be refused.
+        check: Called with the class; what it raises stops the definition.
 
     Raises:
         ModelError: For an unknown kind.
     """
     _of_kind(kind)
-    if check not in _checks[kind]:
-        _checks[kind].append(check)
+    _checks[kind].append(check)
+
+
+def defined(kind: str, cls: type, selectable: bool = True) -> None:
+    """Say that a model class was defined; the base classes call this for every subclass.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        cls: The model class.
+        selectable: Whether it is registered under its name; False for a base class of others.
+
+    Raises:
+        ModelError: For an unknown kind, and what the checks of the kind raise; the class is then
+            not registered.
+    """
+    models = _of_kind(kind)
+    for check in _checks[kind]:
+        check(cls)
+    if selectable:
+        models[cls.__name__] = cls
+
+
+def register(kind: str, cls: type) -> None:
+    """Make a model class selectable under its name; a later class of the same name wins.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        cls: The model class; the checks of the kind are not asked.
+
+    Raises:
+        ModelError: For an unknown kind.
+    """
+    _of_kind(kind)[cls.__name__] = cls
 
 
 def names(kind: str) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from adapters.keras.layouts import Layout
-from adapters.lowering import layer_matrix, split_matrix
-from adapters.profiles import Seen
+from adapters.shared.lowering import layer_matrix, split_matrix
+from adapters.shared.profiles import Seen
 from simulator import AnalogCore, InputError, OhmCoreError
 
 FILE = "arrays.npz"

@@ -15,7 +15,13 @@ from adapters.keras.batchnorm import foldable_norms, folded
 from adapters.keras.bridge import to_numpy
 from adapters.keras.layer import AnalogLayer
 from adapters.keras.layers import ANALOG, base_of
-from adapters.per_layer import checked_rows, copied, params_by_layer, values_by_layer
+from adapters.shared.per_layer import (
+    ModelParams,
+    checked_rows,
+    copied,
+    params_by_layer,
+    values_by_layer,
+)
 from simulator import InputError, NotSupportedError, OhmCoreWarning
 
 # Arguments of analog layers that digital ones do not have.
@@ -94,17 +100,51 @@ def _own_name(layer: Any, ranks: Counter[str]) -> str:
 
 
 def convertible_layers(model: Any, expand_nested: bool = False) -> list[Any]:
-    """The layers that ``from_keras`` converts, each once; of nested models too if asked for."""
+    """The layers that ``from_keras`` converts.
+
+    Args:
+        model: a layer or a model of Keras.
+        expand_nested: count those of nested models too. Lists of parameters have an entry for each
+            layer, nested ones included.
+
+    Returns:
+        The layers in the order of the model, each once.
+
+    Raises:
+        InputError: what is neither a model nor a layer.
+    """
     return [p.layer for p in places(model, expand_nested) if not reason_to_stay(p.layer)]
 
 
 def analog_layers(model: Any, expand_nested: bool = False) -> list[AnalogLayer]:
-    """The analog layers of a model, each once; of nested models too if asked for."""
+    """The analog layers of a model.
+
+    Args:
+        model: a layer or a model of Keras.
+        expand_nested: count those of nested models too.
+
+    Returns:
+        The layers in the order of the model, each once.
+
+    Raises:
+        InputError: what is neither a model nor a layer.
+    """
     return [p.layer for p in places(model, expand_nested) if isinstance(p.layer, AnalogLayer)]
 
 
 def inconvertible_layers(model: Any, expand_nested: bool = False) -> list[Any]:
-    """The layers that stay digital, each once; inputs are none, nor are nested models."""
+    """The layers that ``from_keras`` leaves digital.
+
+    Args:
+        model: a layer or a model of Keras.
+        expand_nested: count those of nested models too.
+
+    Returns:
+        The layers in the order of the model, each once; inputs and nested models are none.
+
+    Raises:
+        InputError: what is neither a model nor a layer.
+    """
     return [
         p.layer
         for p in places(model, expand_nested)
@@ -121,13 +161,15 @@ def all_analog_layers(model: Any) -> list[AnalogLayer]:
 
 def from_keras(
     model: Any,
-    params: Any,
-    bias_rows: Any = 0,
+    params: ModelParams,
+    bias_rows: int | list[int] = 0,
     fuse_batchnorm: bool = False,
     *,
     auto_synchronize: bool = True,
 ) -> Any:
     """A copy of ``model`` with the products of its layers on simulated arrays.
+
+    The given model is never changed.
 
     Args:
         model: a layer, a Sequential or a Functional model; models may be nested.
@@ -140,13 +182,15 @@ def from_keras(
         auto_synchronize: program the arrays whenever a call finds changed weights. If False, they
             keep what they hold until ``synchronize``.
 
+    Returns:
+        The analog layer or model, with inputs and outputs of the digital one; compiled like the
+        given one, where that is compiled.
+
     Raises:
         ParameterError: a list of the wrong length, a pattern that fits no layer, or an entry that
             is neither parameters nor a number of rows.
         InputError: a model that is none.
-        NotImplementedError: a model whose layers Keras does not know.
-
-    The given model is never changed. A model that is compiled has a copy that is compiled alike.
+        NotSupportedError: a model whose layers Keras does not know.
     """
     known = _known_places(model)
     _warn_of_hidden(known, lambda layer: not reason_to_stay(layer), "digital", "could be analog")
@@ -312,12 +356,20 @@ def _warn_of_norms(model: Any) -> None:
         )
 
 
-def to_keras(model: Any, physical_weights: Any = False) -> Any:
+def to_keras(model: Any, physical_weights: bool | list[bool] = False) -> Any:
     """A digital copy of ``model``.
 
-    ``physical_weights``: take the weights that the arrays hold, errors included, instead of the
-    layers' own; one value, or one per analog layer, nested ones included. Raises ParameterError
-    for a wrong length and NotImplementedError for a model whose layers Keras does not know.
+    Args:
+        model: what ``from_keras`` returned; it stays as it is.
+        physical_weights: take the weights that the arrays hold, with all errors of the cells,
+            instead of the layers' own; one value, or one per analog layer, nested ones included.
+
+    Returns:
+        The layer or model with layers of Keras again.
+
+    Raises:
+        ParameterError: a list of the wrong length.
+        NotSupportedError: a model whose layers Keras does not know.
     """
     known = _known_places(model)
     _warn_of_hidden(known, _is_analog, "as it is", "are analog")
@@ -338,12 +390,23 @@ def to_keras(model: Any, physical_weights: Any = False) -> Any:
 
 
 def synchronize(model: Any) -> None:
-    """Program the arrays of every analog layer with its present weights."""
+    """Program the arrays of every analog layer with its present weights: new programming errors.
+
+    Args:
+        model: what ``from_keras`` returned.
+
+    Raises:
+        InputError: weights that are not finite; it names the layer, whose cells stay.
+    """
     for layer in all_analog_layers(model):
         layer.synchronize()
 
 
 def reinitialize(model: Any) -> None:
-    """Build the arrays of every analog layer anew: new fabrication, new programming errors."""
+    """Build the arrays of every analog layer anew: other chips of the same design.
+
+    Args:
+        model: what ``from_keras`` returned.
+    """
     for layer in all_analog_layers(model):
         layer.reinitialize()

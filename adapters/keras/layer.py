@@ -13,21 +13,28 @@ from keras import ops
 from adapters.keras import bridge
 from adapters.keras.chip import Chip
 from adapters.keras.layouts import Layout
-from adapters.per_layer import checked_rows, copied
-from adapters.profiles import Seen
+from adapters.shared.per_layer import LayerParams, checked_rows, copied
+from adapters.shared.profiles import Seen
 from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError
 
 
 class AnalogLayer(keras.layers.Layer):
     """A layer whose products run on simulated arrays; mixed into a layer of Keras.
 
-    ``params`` is the hardware: CrossSimParameters, or a list of it with one for each array.
-    ``bias_rows`` > 0 holds the bias on so many input lines, 0 adds it digitally. Arrays are
-    programmed when they are first needed, and again when the weights have changed since; with
-    ``auto_synchronize=False`` only by ``synchronize``, ``set_weights`` and loading. ``stream``
-    names the random numbers of the arrays; None takes the name of the layer.
-
+    Arrays are programmed when they are first needed, and again when the weights have changed since.
     Forward goes through the arrays, backward through the weights that the arrays really hold.
+
+    Args:
+        args, kwargs: those of Keras's layer.
+        params: the hardware; one tree, or a list with one for each array.
+        bias_rows: input lines that hold the bias; 0 adds it digitally.
+        auto_synchronize: False programs the arrays only by ``synchronize``, ``set_weights`` and
+            loading.
+        stream: names the random numbers of the arrays; None takes the name of the layer.
+
+    Raises:
+        ParameterError: no parameters, or a number of rows that is none.
+        NotSupportedError: a backend of Keras that cannot run arrays in NumPy.
     """
 
     _chip: Chip | None = None
@@ -35,7 +42,7 @@ class AnalogLayer(keras.layers.Layer):
     def __init__(
         self,
         *args: Any,
-        params: Any = None,
+        params: LayerParams | None = None,
         bias_rows: int = 0,
         auto_synchronize: bool = True,
         stream: str | None = None,
@@ -69,12 +76,12 @@ class AnalogLayer(keras.layers.Layer):
     # -- parameters --------------------------------------------------------------------------
 
     @property
-    def params(self) -> Any:
+    def params(self) -> LayerParams:
         """The hardware of this layer; assigning builds new arrays."""
         return self._hardware.params
 
     @params.setter
-    def params(self, params: Any) -> None:
+    def params(self, params: LayerParams) -> None:
         self._rewire(_Hardware(copied(params), self.bias_rows))
 
     @property
@@ -153,26 +160,45 @@ class AnalogLayer(keras.layers.Layer):
         return self.arrays[0]
 
     def reinitialize(self) -> None:
-        """Build the arrays anew from ``params``: new fabrication, new programming errors."""
+        """Build the arrays anew from ``params``: another chip of the same design.
+
+        Raises:
+            InputError: a layer that is not built yet, or weights that are not finite.
+            ParameterError, ModelError: parameters that no array can have.
+        """
         self._built_chip().build(*self._values())
 
     def synchronize(self) -> None:
         """Program the arrays with the present weights: new programming errors.
 
-        Raises InputError naming the layer for weights that are not finite.
+        Raises:
+            InputError: a layer that is not built yet, or weights that are not finite; the cells
+                then stay.
         """
         self._built_chip().synchronize(*self._values())
 
     def form_matrix(self) -> np.ndarray:
-        """The target matrix (outputs, inputs of one group + bias rows), float32 or float64."""
+        """What the arrays are programmed with: the present weights as a matrix.
+
+        Returns:
+            (outputs, inputs of one group + bias rows), float32 or float64, in units of the weights.
+        """
         return self._built_chip().matrix(*self._values())
 
     def get_matrix(self) -> np.ndarray:
-        """The matrix the arrays hold, in the shape of ``form_matrix``."""
+        """What the arrays hold, with all errors of the cells but without read noise and wires.
+
+        Returns:
+            In shape and units as ``form_matrix``.
+        """
         return self._ready_chip().get_matrix()
 
     def get_core_weights(self) -> list[np.ndarray]:
-        """``get_weights()`` with all errors of the cells; a digital bias has none."""
+        """The weights that the arrays hold, with all errors of the cells.
+
+        Returns:
+            As ``get_weights()``: kernel, and bias where there is one. A digital bias has no errors.
+        """
         kernel, bias = self._ready_chip().physical()
         if not self.use_bias:
             return [kernel]

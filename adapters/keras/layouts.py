@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from adapters.lowering import stream_of
 from adapters.neutral import (
     AnalogConvolution1D,
     AnalogConvolution2D,
@@ -16,6 +15,7 @@ from adapters.neutral import (
     AnalogLayer,
     AnalogLinear,
 )
+from adapters.shared.lowering import stream_of
 from simulator import NotSupportedError
 
 CONVOLUTIONS = {1: AnalogConvolution1D, 2: AnalogConvolution2D, 3: AnalogConvolution3D}

@@ -5,24 +5,37 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from adapters.lowering import GRU_GATES, LSTM_GATES, RNN_GATES, GateLayout
 from adapters.neutral.layer import AnalogLayer, count, shaped, with_ones
+from adapters.shared.lowering import GRU_GATES, LSTM_GATES, RNN_GATES, GateLayout
+from adapters.shared.per_layer import LayerParams
 from simulator import ParameterError, ShapeError
 
 
 class AnalogCell(AnalogLayer):
-    """Matrix (gates * hidden_size, input_size + hidden_size + bias rows) of one step.
+    """One step of a recurrent layer: matrix (gates * hidden_size, input + hidden + bias lines).
 
     Columns are input, hidden state, and the lines of either bias. ``weight_ih_mask`` and its like
     index the matrix as a NumPy array; rows are numbers where those of a part are not in one piece.
+
+    Args:
+        params: the hardware; one tree, or a list with one for each array.
+        input_size: inputs of the cell.
+        hidden_size: units of the cell.
+        bias_ih_rows: input lines that hold ``bias_ih``; 0 for none.
+        bias_hh_rows: those of ``bias_hh``, likewise.
+        stream: tells layers of one ``simulation.seed`` apart.
+
+    Raises:
+        ParameterError: sizes that are no counts, or parameters that no array can have.
     """
 
     gates: ClassVar[GateLayout]
 
     def __init__(
         self,
-        params: Any,
+        params: LayerParams,
         input_size: int,
         hidden_size: int,
         bias_ih_rows: int = 0,
@@ -54,9 +67,26 @@ class AnalogCell(AnalogLayer):
         return self.gates.take(numbers, gates, np)
 
     def form_matrix(
-        self, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None
+        self,
+        weight_ih: ArrayLike,
+        weight_hh: ArrayLike,
+        bias_ih: ArrayLike | None = None,
+        bias_hh: ArrayLike | None = None,
     ) -> np.ndarray:
-        """The target matrix of weights and biases in torch's shapes; a bias of None is zero."""
+        """The target matrix of weights and biases in torch's shapes.
+
+        Args:
+            weight_ih: (gates of the input * hidden_size, input_size).
+            weight_hh: (gates of the hidden state * hidden_size, hidden_size).
+            bias_ih: (gates of the input * hidden_size,); None for zeros.
+            bias_hh: (gates of the hidden state * hidden_size,); None for zeros.
+
+        Returns:
+            (gates * hidden_size, lines); biases without lines are left out.
+
+        Raises:
+            ShapeError: weights of another shape.
+        """
         layout, units = self.gates, self.hidden_size
         rows_ih, rows_hh = len(layout.from_input) * units, len(layout.from_hidden) * units
         weight_ih = shaped("weight_ih", weight_ih, (rows_ih, self.input_size))
@@ -75,9 +105,11 @@ class AnalogCell(AnalogLayer):
         return matrix
 
     def get_core_weights(self) -> tuple[Any, Any, Any, Any]:
-        """weight_ih, weight_hh, bias_ih and bias_hh (None without lines), as the cells hold them.
+        """The weights that the cells hold, with all their errors.
 
-        In torch's shapes; what cells hold where a layer has no weight is left out.
+        Returns:
+            weight_ih, weight_hh, bias_ih and bias_hh in torch's shapes, a bias None without lines.
+            What cells hold where a layer has no weight is left out.
         """
         matrix = self.get_matrix()
         biases = [
@@ -86,11 +118,20 @@ class AnalogCell(AnalogLayer):
         ]
         return matrix[self.weight_ih_mask], matrix[self.weight_hh_mask], biases[0], biases[1]
 
-    def apply(self, x: Any, h: Any, c: Any = None) -> Any:
-        """Pre-activations (batch, gates * hidden_size), or without the batch. Raises ShapeError.
+    def apply(self, x: ArrayLike, h: ArrayLike, c: ArrayLike | None = None) -> np.ndarray:
+        """Pre-activations of one step.
 
-        ``x`` (batch, input_size) and ``h`` (batch, hidden_size), or both without the batch; the
-        cell state ``c`` of an LSTM drives no lines.
+        Args:
+            x: inputs (batch, input_size), or without the batch.
+            h: hidden state (batch, hidden_size), likewise.
+            c: cell state of an LSTM, which drives no lines.
+
+        Returns:
+            (batch, gates * hidden_size), or without the batch.
+
+        Raises:
+            ShapeError: inputs of other shapes.
+            InputError: inputs that are not finite, or arrays that are not programmed.
         """
         x, h = np.asarray(x), np.asarray(h)
         sizes = (self.input_size, self.hidden_size)
@@ -107,13 +148,16 @@ class AnalogCell(AnalogLayer):
 
 
 class AnalogRNNCell(AnalogCell):
-    """The plain cell; ``nonlinearity`` ("tanh" or "relu") is for whoever applies it."""
+    """The plain cell; ``nonlinearity`` ("tanh" or "relu") is for whoever applies it.
+
+    Other arguments as of ``AnalogCell``.
+    """
 
     gates = RNN_GATES
 
     def __init__(
         self,
-        params: Any,
+        params: LayerParams,
         input_size: int,
         hidden_size: int,
         nonlinearity: str = "tanh",

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from adapters.lowering import layer_matrix
 from adapters.neutral.layer import AnalogLayer, count, shaped, with_ones
 from adapters.neutral.windows import WindowProduct
+from adapters.shared.lowering import layer_matrix
+from adapters.shared.per_layer import LayerParams
 from simulator import ParameterError, ShapeError
 
 
 class AnalogConvolution(AnalogLayer):
-    """Matrix (Noc, Nic * kernel + bias_rows); the bias is on the last columns.
+    """Convolution on one matrix (Noc, Nic * kernel + bias_rows); the bias is on the last columns.
 
     Columns are in the order of the weight: channel, then kernel. With groups the matrix is as wide,
-    and zero between the channels of different groups. Sizes are a number, or one per dimension.
+    and zero between the channels of different groups.
+
+    Args:
+        params: the hardware; one tree, or a list with one for each array.
+        Nic: channels of the input.
+        Noc: channels of the output.
+        kernel_size: a number, or one per dimension of space; so are ``stride`` and ``dilation``.
+        stride: steps between windows, in pixels.
+        dilation: steps between taps of a window, in pixels.
+        groups: into how many groups channels are cut; it divides both numbers of channels.
+        bias_rows: input lines that hold the bias; 0 for none.
+        stream: tells layers of one ``simulation.seed`` apart.
+
+    Raises:
+        ParameterError: sizes that are no counts, or parameters that no array can have.
     """
 
     dimensions: ClassVar[int] = 0
 
     def __init__(
         self,
-        params: Any,
+        params: LayerParams,
         Nic: int,
         Noc: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        dilation: Any = 1,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
         groups: int = 1,
         bias_rows: int = 0,
         *,
@@ -61,8 +78,19 @@ class AnalogConvolution(AnalogLayer):
         """Shape of the weight: (Noc, Nic / groups, *kernel)."""
         return (self.Noc, self.Nic // self.groups, *self.kernel_size)
 
-    def form_matrix(self, weight: Any, bias: Any = None) -> np.ndarray:
-        """The target matrix of a weight ``weight_shape`` and a bias (Noc,), zero if None."""
+    def form_matrix(self, weight: ArrayLike, bias: ArrayLike | None = None) -> np.ndarray:
+        """The target matrix of weights.
+
+        Args:
+            weight: (Noc, Nic / groups, *kernel).
+            bias: (Noc,); None for zeros. Without bias rows it is left out.
+
+        Returns:
+            (Noc, Nic * kernel + bias_rows), in the dtype of the weight.
+
+        Raises:
+            ShapeError: weights of another shape.
+        """
         weight = shaped("weight", weight, self.weight_shape)
         bias = np.zeros(self.Noc, weight.dtype) if bias is None else np.asarray(bias)
         full = np.zeros((self.Noc, self.Nic, *self.kernel_size), weight.dtype)
@@ -70,8 +98,12 @@ class AnalogConvolution(AnalogLayer):
             full[rows, channels] = weight[rows]
         return layer_matrix(full, shaped("bias", bias, (self.Noc,)), self.bias_rows, np)
 
-    def get_core_weights(self) -> tuple[Any, Any]:
-        """Weight ``weight_shape`` and bias (Noc,), None without bias rows, as cells hold them."""
+    def get_core_weights(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The weights that the cells hold, with all their errors.
+
+        Returns:
+            Weight (Noc, Nic / groups, *kernel) and bias (Noc,), None without bias rows.
+        """
         matrix = self.get_matrix()
         full = matrix[self.weight_mask].reshape(self.Noc, self.Nic, *self.kernel_size)
         weight = np.concatenate([full[rows, channels] for rows, channels in self._blocks()])
@@ -85,10 +117,19 @@ class AnalogConvolution(AnalogLayer):
             for g in range(self.groups)
         ]
 
-    def apply(self, inputs: Any) -> Any:
-        """Products (Noc, *positions) of an image (Nic, *space), or of a batch of them.
+    def apply(self, inputs: ArrayLike) -> np.ndarray:
+        """Products with the windows of images that are already padded.
 
-        Positions are ``floor((size - kernel) / stride) + 1``. Raises ShapeError.
+        Args:
+            inputs: (batch, Nic, *space), or (Nic, *space) of one image.
+
+        Returns:
+            (batch, Noc, *positions), or without the batch. Positions along an axis are
+            ``floor((size - dilation * (kernel - 1) - 1) / stride) + 1``.
+
+        Raises:
+            ShapeError: inputs of another shape, or smaller than the kernel.
+            InputError: inputs that are not finite, or arrays that are not programmed.
         """
         x = np.asarray(inputs)
         x = x if x.dtype.kind == "f" else x.astype(np.float64)
@@ -128,7 +169,7 @@ class AnalogConvolution3D(AnalogConvolution):
     dimensions = 3
 
 
-def _of_convolution(params: Any) -> Any:
+def _of_convolution(params: LayerParams) -> LayerParams:
     """Copies of the parameters that say what they are for."""
     if isinstance(params, list | tuple):
         return [_of_convolution(each) for each in params]

@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from adapters.shared.per_layer import LayerParams
 from simulator import AnalogCore, CrossSimParameters, ParameterError, ShapeError
 
 Mask = tuple[slice, slice]
@@ -25,7 +27,7 @@ class AnalogLayer(ABC):
     weight_mask: Mask
     bias_mask: Mask | None
 
-    def _build(self, shape: tuple[int, int], params: Any, stream: int) -> None:
+    def _build(self, shape: tuple[int, int], params: LayerParams, stream: int) -> None:
         self.core = AnalogCore(np.zeros(shape), params, empty_matrix=True, stream=stream)
 
     @property
@@ -35,7 +37,7 @@ class AnalogLayer(ABC):
 
     @abstractmethod
     def form_matrix(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        """The target matrix of weights and bias."""
+        """The target matrix of weights and bias, in the shape of the core, unit of the weights."""
 
     @abstractmethod
     def get_core_weights(self) -> tuple[Any, ...]:
@@ -46,13 +48,27 @@ class AnalogLayer(ABC):
         """Products with the arrays."""
 
     def set_matrix(
-        self, matrix: Any, verbose: bool = False, error_mask: Mask | None = None
+        self, matrix: ArrayLike, verbose: bool = False, error_mask: Mask | None = None
     ) -> None:
-        """Program the matrix, or with ``error_mask`` some rows and columns of it."""
+        """Program a matrix: new programming errors.
+
+        Args:
+            matrix: what ``form_matrix`` returned, of the shape of the core.
+            verbose: log the range of the matrix.
+            error_mask: (rows, columns) that are programmed; all other cells stay. None for all.
+
+        Raises:
+            ShapeError: a matrix of another shape.
+            InputError: values that are not finite.
+        """
         self.core.set_matrix(matrix, verbose=verbose, error_mask=error_mask)
 
-    def get_matrix(self) -> Any:
-        """The matrix that the cells hold."""
+    def get_matrix(self) -> np.ndarray:
+        """The matrix that the cells hold, errors included, in the shape of ``form_matrix``.
+
+        Raises:
+            InputError: nothing has been programmed yet.
+        """
         return self.core.get_matrix()
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -115,7 +131,7 @@ def count(name: str, value: Any, least: int = 1) -> int:
     return number
 
 
-def shaped(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
+def shaped(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """``values`` as an array of ``shape``. Raises ShapeError naming ``name``."""
     array = np.asarray(values)
     if array.shape != shape:

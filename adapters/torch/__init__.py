@@ -1,28 +1,28 @@
 """The engine behind PyTorch's layers: convert a trained network, train it with the device."""
 
-from adapters.torch.attention import AnalogMultiheadAttention
-from adapters.torch.calibration import Calibration, calibrate
-from adapters.torch.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
-from adapters.torch.convert import (
+from importlib import import_module
+from typing import Any
+
+from adapters.torch.conversion.convert import (
     convertible_modules,
     from_torch,
-    ideal,
     inconvertible_modules,
+    to_torch,
+)
+from adapters.torch.layers.attention import AnalogMultiheadAttention
+from adapters.torch.layers.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
+from adapters.torch.layers.inputs import follow_inputs
+from adapters.torch.layers.layer import AnalogLayer
+from adapters.torch.layers.linear import AnalogLinear
+from adapters.torch.layers.models import (
+    analog_modules,
+    ideal,
     new_epoch,
     reinitialize,
     set_time,
     synchronize,
-    to_torch,
 )
-from adapters.torch.layer import AnalogLayer, analog_modules
-from adapters.torch.linear import AnalogLinear
-from adapters.torch.profiling import (
-    follow_inputs,
-    get_conductance_matrices,
-    get_profiled_adc_inputs,
-    get_profiled_xbar_inputs,
-)
-from adapters.torch.recurrent import (
+from adapters.torch.layers.recurrent import (
     AnalogGRU,
     AnalogGRUCell,
     AnalogLSTM,
@@ -30,14 +30,20 @@ from adapters.torch.recurrent import (
     AnalogRNN,
     AnalogRNNCell,
 )
-from adapters.torch.report import Report, report
-from adapters.torch.state import share_chips
-from adapters.torch.summary import summary
-from adapters.torch.transposed import (
+from adapters.torch.layers.transposed import (
     AnalogConvTranspose1d,
     AnalogConvTranspose2d,
     AnalogConvTranspose3d,
 )
+from adapters.torch.runtime.processes import share_chips
+from adapters.torch.study.calibration import Calibration, calibrate
+from adapters.torch.study.profiling import (
+    get_conductance_matrices,
+    get_profiled_adc_inputs,
+    get_profiled_xbar_inputs,
+)
+from adapters.torch.study.report import Report, report
+from adapters.torch.study.summary import summary
 
 __all__ = [
     "AnalogConv1d",
@@ -76,3 +82,18 @@ __all__ = [
     "synchronize",
     "to_torch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A module by the path that it had before."""
+    from simulator.legacy.table import lookup
+
+    return lookup(__name__, name)
+
+
+# Two of these modules have the name of a function. They are made now: importing one later would
+# put the module in the place of the function.
+_FUNCTIONS = {"report": report, "summary": summary}
+for _name in _FUNCTIONS:
+    import_module(f"{__name__}.{_name}")
+globals().update(_FUNCTIONS)

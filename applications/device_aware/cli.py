@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from applications.command import Parser, finished, now, require_torch, say, versions
+from applications.common.command import Parser, finished, now, require_torch, say, versions
 
 from .images import Images, digits, mnist
 from .report import write_report

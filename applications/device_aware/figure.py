@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from applications.drawing import (
+from applications.common.drawing import (
     BEHIND_TEXT,
     COLOURS,
     GREY,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from applications.page import render
-from applications.plain_files import write_whole
-from applications.words import bounds, ends, percent, points
+from applications.common.page import render
+from applications.common.plain_files import write_whole
+from applications.common.words import bounds, ends, percent, points
 
 from .figure import COLOUR, draw, pictures
 from .results import (

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from applications.common.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
+from applications.common.results_folder import ResultsFolder
 from applications.mvm_study.statistics import Estimate, mean_over_chips, share
-from applications.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
-from applications.results_folder import ResultsFolder
 from simulator import CrossSimParameters
 
 CLEAN, ANALOG, AWARE = "clean", "analog", "device-aware"

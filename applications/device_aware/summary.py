@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from applications.common.words import chips
 from applications.mvm_study.statistics import Estimate, mean_over_chips
-from applications.words import chips
 
 from .results import ANALOG, AWARE, CLEAN, Comparison, Settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from applications.common.words import bounds, percent
 from applications.mvm_study.statistics import Estimate
-from applications.words import bounds, percent
 
 from .results import ANALOG, AWARE, CLEAN, LINES, Comparison, Settings
 

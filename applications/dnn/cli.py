@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from applications.command import finished, now, require_torch, say, versions
+from applications.common.command import finished, now, require_torch, say, versions
 from applications.mvm_study.files import fingerprint
 
 from . import hardware

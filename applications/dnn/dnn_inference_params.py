@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from applications import mvm_params
-from applications.keywords import (
+from applications.common.keywords import (
     RESISTANCES,
     Keywords,
     set_adc,

@@ -13,9 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from adapters.torch import analog_modules, convertible_modules, from_torch
-from adapters.torch.calibration import calibrate
-from adapters.torch.report import report
+from adapters.torch import analog_modules, calibrate, convertible_modules, from_torch, report
 from applications.mvm_study.errors import StudyError
 from simulator import CrossSimParameters
 

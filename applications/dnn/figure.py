@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from applications.drawing import (
+from applications.common.drawing import (
     BEHIND_TEXT,
     COLOURS,
     GREY,
@@ -19,8 +19,8 @@ from applications.drawing import (
     by_itself,
     encoded,
 )
+from applications.common.words import percent
 from applications.mvm_study.statistics import Estimate
-from applications.words import percent
 
 from .layers import ratios
 from .results import Outcome

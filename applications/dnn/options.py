@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from applications.command import Parser
+from applications.common.command import Parser
 
 from .hardware import DEFAULTS
 from .settings import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from applications.drawing import COLOURS, GREY
+from applications.common.drawing import COLOURS, GREY
+from applications.common.page import render
+from applications.common.plain_files import write_whole
+from applications.common.words import bounds, chips, ends, percent, points
 from applications.mvm_study.statistics import Estimate
-from applications.page import render
-from applications.plain_files import write_whole
-from applications.words import bounds, chips, ends, percent, points
 
 from . import hardware
 from .figure import draw, pictures

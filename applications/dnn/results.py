@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from applications.common.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
+from applications.common.results_folder import ResultsFolder
 from applications.mvm_study.statistics import Estimate, mean_over_chips, share
-from applications.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
-from applications.results_folder import ResultsFolder
 
 from .settings import Settings
 

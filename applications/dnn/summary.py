@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from applications.words import chips, percent, points
+from applications.common.words import chips, percent, points
 
 from .layers import weakest
 from .results import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from applications.words import bounds, chips, percent
+from applications.common.words import bounds, chips, percent
 
 from .results import Outcome
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from applications.drawing import COLOURS, GREY
+from applications.common.drawing import COLOURS, GREY
 
 from .data import psnr
 from .report import LOOK, Picture, dots, picture

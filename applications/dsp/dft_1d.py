@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from applications.drawing import COLOURS, GREY
+from applications.common.drawing import COLOURS, GREY
 from applications.mvm_study.statistics import relative_rms_error, signal_to_noise
 from simulator import CrossSimParameters
 

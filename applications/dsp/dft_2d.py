@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from applications.drawing import GREY
+from applications.common.drawing import GREY
 from simulator import CrossSimParameters
 
 from .data import image_file, photograph, psnr

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from applications.drawing import COLOURS, GREY
+from applications.common.drawing import COLOURS, GREY
 from simulator import AnalogCore, CrossSimParameters
 
 from .hardware import fitted

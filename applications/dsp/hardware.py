@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from applications.keywords import cell_bits
+from applications.common.keywords import cell_bits
 from simulator import AnalogCore, CrossSimParameters
 from simulator.parameters import ADCRangeLimits, CoreStyle
 from simulator.profile import adc_ranges

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from applications.drawing import COLOURS, GREY
+from applications.common.drawing import COLOURS, GREY
 from simulator import AnalogCore, CrossSimParameters
 
 from .hardware import fitted

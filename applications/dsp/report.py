@@ -16,9 +16,9 @@ from matplotlib.ticker import NullLocator
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from applications.drawing import COLOURS, GRID_BELOW, encoded
+from applications.common.drawing import COLOURS, GRID_BELOW, encoded
+from applications.common.page import render
 from applications.mvm_study.statistics import Estimate, mean_over_chips
-from applications.page import render
 from simulator import CrossSimParameters
 
 LOOK = GRID_BELOW | {"figure.constrained_layout.use": True}

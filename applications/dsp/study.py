@@ -14,9 +14,9 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from applications.command import Parser, finished, now, say, versions
+from applications.common.command import Parser, finished, now, say, versions
+from applications.common.plain_files import write_whole
 from applications.mvm_study.errors import StudyError
-from applications.plain_files import write_whole
 from simulator import CrossSimParameters
 
 from .hardware import add_options, from_options, in_words

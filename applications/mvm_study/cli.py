@@ -15,7 +15,7 @@ from rich.console import Console
 from tqdm import tqdm
 
 import simulator
-from applications.command import Parser, finished, now, say, versions
+from applications.common.command import Parser, finished, now, say, versions
 
 from .config import StudyConfig, load_config, plain_name, quick
 from .errors import StudyError

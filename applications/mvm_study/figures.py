@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from applications.drawing import COLOURS, GREY, STYLE, encoded
+from applications.common.drawing import COLOURS, GREY, STYLE, encoded
 
 from .axes import Axis, axis
 from .config import StudyConfig

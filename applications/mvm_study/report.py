@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import yaml
 
-from applications.drawing import COLOURS, GREY
-from applications.page import render
-from applications.plain_files import write_whole
+from applications.common.drawing import COLOURS, GREY
+from applications.common.page import render
+from applications.common.plain_files import write_whole
 from simulator import CrossSimParameters
 
 from .axes import axis, parameter_updates

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from applications.plain_files import read_yaml, to_csv, to_yaml, write_whole
+from applications.common.plain_files import read_yaml, to_csv, to_yaml, write_whole
 
 from .config import StudyConfig
 from .errors import StudyError

@@ -51,7 +51,7 @@ def cupy_backend(gpu_id: int) -> Backend:
     import cupy
     from cupyx.scipy.special import ndtr
 
-    from simulator.kernels.cupy_kernels import CupyKernels
+    from simulator.kernels.gpu.kernels import CupyKernels
 
     count = cupy.cuda.runtime.getDeviceCount()
     if gpu_id >= count:

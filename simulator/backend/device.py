@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -29,7 +29,7 @@ class Backend:
     def __reduce__(self) -> tuple[Any, ...]:
         return select_backend, (self.device_id is not None, self.device_id or 0)
 
-    @property
+    @cached_property
     def is_asynchronous(self) -> bool:
         """True where work is queued on a device, so that a look at a value waits for it."""
         return self.device_id is not None

@@ -1,4 +1,4 @@
-"""What the cells of a stack of tiles hold, and states that come from outside."""
+"""What the cells of a stack of tiles hold, and cells that come from outside."""
 
 from __future__ import annotations
 
@@ -9,57 +9,86 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend
-from simulator.chip.programming import Born
 from simulator.errors import InputError
+from simulator.quantities import Array, Conductances
 
 
 @dataclass(frozen=True)
-class State:
-    """Programmed conductances in units of Gmax.
+class History:
+    """A block of cells (slices, sides, rows, columns) as it was programmed.
 
-    ``cells`` (slices, sides, rows, columns); ``unit`` (slices, sides, row parts, columns) for the
-    unit columns, None without. ``born`` is how cells that drift began, with the cells and with the
-    unit columns; None where nothing drifts.
+    ``start`` is its conductance then, in units of Gmax; ``normal`` what each cell drew for its
+    drift: NaN for one that was put where it is and stays there, None where no cell drifts.
     """
 
-    cells: Any
-    unit: Any
-    born: tuple[Born, Born | None] | None = None
+    start: Conductances
+    normal: Array | None = None
+
+    def replaced(self, where: Any, new: History) -> History:
+        """These cells with ``new`` ones at some place."""
+        start = with_values(self.start, where, new.start)
+        return History(start, with_values(self.normal, where, new.normal))
 
 
-def reborn(state: State, where: Any, new: Born) -> tuple[Born, Born | None] | None:
-    """How cells began, after some were programmed anew."""
-    if state.born is None:
-        return None
-    cells, unit = state.born
-    return cells.replaced(where, new), unit
+@dataclass(frozen=True)
+class Cells:
+    """Conductances in units of Gmax, as they are now.
+
+    ``matrix`` (slices, sides, rows, columns) in the order of the matrix; ``unit`` (slices, sides,
+    row parts, columns) for the unit columns, None without. ``history`` is how cells that drift
+    began, those of the matrix and those of unit columns; None where nothing drifts.
+    """
+
+    matrix: Conductances
+    unit: Conductances | None = None
+    history: tuple[History, History | None] | None = None
+
+    @property
+    def largest(self) -> float:
+        """The highest conductance."""
+        cells = float(self.matrix.max())
+        return cells if self.unit is None else max(cells, float(self.unit.max()))
+
+    def history_with(self, where: Any, new: History) -> tuple[History, History | None] | None:
+        """How the cells began, after some of the matrix were programmed anew."""
+        if self.history is None:
+            return None
+        cells, unit = self.history
+        return cells.replaced(where, new), unit
 
 
-def checked_state(
-    cells: Any,
-    unit: Any,
+def with_values(array: Array, where: Any, values: Array) -> Array:
+    """A copy of ``array`` with ``values`` at some place."""
+    array = array.copy()
+    array[where] = values
+    return array
+
+
+def checked_cells(
+    matrix: Conductances,
+    unit: Conductances | None,
     shape: tuple[int, ...],
     unit_shape: tuple[int, ...] | None,
     backend: Backend,
-) -> State:
-    """A state of given conductances on the device.
+) -> Cells:
+    """Given conductances as cells on the device.
 
     ``unit_shape`` is None for arrays without unit columns. Raises InputError for other shapes, and
     for values that are no conductances.
     """
-    for values in (cells,) if unit is None else (cells, unit):
+    for values in (matrix,) if unit is None else (matrix, unit):
         values = _real(values)
         if not np.isfinite(values).all() or (values < 0).any():
             raise InputError("conductances must be finite real numbers, not negative")
-    cells = backend.asarray(cells, dtype=backend.xp.float64)
-    if cells.shape != shape or (unit_shape is None) != (unit is None):
-        raise InputError(f"conductances of shape {cells.shape}; the core needs {shape}")
+    matrix = backend.asarray(matrix, dtype=backend.xp.float64)
+    if matrix.shape != shape or (unit_shape is None) != (unit is None):
+        raise InputError(f"conductances of shape {matrix.shape}; the core needs {shape}")
     if unit is None:
-        return State(cells, None)
+        return Cells(matrix)
     unit = backend.asarray(unit, dtype=backend.xp.float64)
     if unit.shape != unit_shape:
         raise InputError(f"unit columns of shape {unit.shape}; the core needs {unit_shape}")
-    return State(cells, unit)
+    return Cells(matrix, unit)
 
 
 def _real(values: Any) -> np.ndarray:
@@ -73,21 +102,21 @@ def _real(values: Any) -> np.ndarray:
     return array
 
 
-def with_beginnings(state: State, born: Sequence[Any], backend: Backend) -> State:
-    """``state`` with ``born``: start and draws of the cells, then of the unit columns.
+def with_history(cells: Cells, parts: Sequence[Any], backend: Backend) -> Cells:
+    """``cells`` that began as ``parts``: start and draws of the matrix, then of unit columns.
 
     Raises InputError for other shapes, and for values that are no conductances or draws.
     """
-    born = [_real(part) for part in born]
+    parts = [_real(part) for part in parts]
     xp = backend.xp
     starts, draws = (
-        [backend.asarray(b, dtype=xp.float64) for b in part] for part in (born[0::2], born[1::2])
+        [backend.asarray(b, dtype=xp.float64) for b in part] for part in (parts[0::2], parts[1::2])
     )
-    held = [state.cells] if state.unit is None else [state.cells, state.unit]
+    held = [cells.matrix] if cells.unit is None else [cells.matrix, cells.unit]
     shapes = [part.shape for part in held]
     finite = all(bool(xp.isfinite(part).all()) for part in starts)
     finite = finite and not any(bool(xp.isinf(part).any()) for part in draws)
     if [s.shape for s in starts] != shapes or [d.shape for d in draws] != shapes or not finite:
         raise InputError("the beginnings of the cells do not have the shape of the cells")
-    pairs = [Born(*pair) for pair in zip(starts, draws, strict=True)]
-    return replace(state, born=(pairs[0], None if state.unit is None else pairs[1]))
+    pairs = [History(*pair) for pair in zip(starts, draws, strict=True)]
+    return replace(cells, history=(pairs[0], None if cells.unit is None else pairs[1]))

@@ -1,47 +1,43 @@
-"""All physical arrays of one real matrix: programmed together, multiplied together."""
+"""All physical arrays of one real matrix: programmed together, saved together, aged together."""
 
 from __future__ import annotations
 
 import math
 import operator
-import threading
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import Backend
-from simulator.chip.cells import State
-from simulator.chip.tiles import TileStack
+from simulator.chip.cells import Cells
+from simulator.chip.drift import at_time, compensated
+from simulator.chip.programmed import Programmed
+from simulator.chip.tiles import Tiles
 from simulator.errors import InputError, ParameterError
-from simulator.hardware.build import build_hardware
-from simulator.hardware.hardware import Hardware, at_time
-from simulator.hardware.layout import Axis, Grid, matrix_axes
+from simulator.hardware import Axis, Grid, build_hardware, matrix_axes
 from simulator.mapping import WeightScaling
-from simulator.multiply.products import Product
-from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
 from simulator.randomness import RandomSource
+from simulator.randomness.addresses import NAMED_EVENTS
 
 WHOLE_MATRIX = (
     "core.rows_max", "core.cols_max", "core.complex_matrix", "core.complex_input",
     "core.output_dtype", "core.mapping.weights", "simulation.seed", "simulation.useGPU",
     "simulation.gpu_id", "simulation.drift_compensation", "xbar.device.time",
 )  # fmt: skip
-# Two threads that multiply one core must not get the same numbers.
-NUMBERING = threading.Lock()
-# Programmings with a name of their own draw apart from the counted ones.
-NAMED_DRAW = 1 << 31
+DIRECTIONS = ("mvm", "vmm")
+# What a saved state has for the vectors that were solved one by one, once that is over.
+BOUGHT = 1 << 62
 
 
-class Arrays:
+class Chip:
     """The arrays of a matrix of ``shape``: one stack of tiles that share their parameters.
 
-    Where every array has parameters of its own, each is a stack of one tile. ``numbering``, where
-    there is one, is asked for the number of the first vector of every call that draws; what it is
-    given takes the next number in the life of the matrix. Raises ParameterError for a list of
-    parameters of the wrong length, ModelError for a model that does not exist.
+    Where every array has parameters of its own, each is a stack of one tile. What the cells hold
+    is ``programmed``, one value for each stack, all replaced at once; None before the first
+    programming. Raises ParameterError for a list of parameters of the wrong length, ModelError for
+    a model that does not exist.
     """
 
     def __init__(
@@ -51,14 +47,21 @@ class Arrays:
         several: bool,
         backend: Backend,
         random: RandomSource,
-        numbering: Callable[[Callable[[], int]], int] | None = None,
     ) -> None:
-        self.backend = backend
-        self.numbering = numbering
+        self.backend, self.trees = backend, trees
         self.rows, self.cols = matrix_axes(*shape, trees[0].core)
+        self._require_fitting(several)
+        self.tiles = tuple(
+            Tiles(backend, build_hardware(tree), grid, random)
+            for tree, grid in zip(trees, self._grids(), strict=False)
+        )
+        # At the present time, also before the first programming.
+        self.hardware = tuple(tiles.hardware for tiles in self.tiles)
+        self.programmed: tuple[Programmed, ...] | None = None
         self.programmings = 0
-        self.vectors = 0
-        count = len(self.rows.sizes) * len(self.cols.sizes)
+
+    def _require_fitting(self, several: bool) -> None:
+        trees, count = self.trees, len(self.rows.sizes) * len(self.cols.sizes)
         if several and count == 1:
             raise ParameterError("params is a list, but the matrix fits one array; give one object")
         if several and len(trees) != count:
@@ -66,249 +69,193 @@ class Arrays:
                 f"params is a list of {len(trees)}; the matrix needs {count} arrays"
             )
         _require_common(trees)
-        self.trees = trees
-        grids = [Grid(self.rows, self.cols)]
-        if any(tree != trees[0] for tree in trees):
-            grids = [
-                Grid(Axis((row_end - row,), row), Axis((col_end - col,), col))
-                for row, row_end in self.rows.bounds
-                for col, col_end in self.cols.bounds
-            ]
-        self.stacks = [
-            TileStack(backend, build_hardware(tree), grid, random)
-            for tree, grid in zip(trees, grids, strict=False)
+
+    def _grids(self) -> list[Grid]:
+        if all(tree == self.trees[0] for tree in self.trees):
+            return [Grid(self.rows, self.cols)]
+        return [
+            Grid(Axis((row_end - row,), row), Axis((col_end - col,), col))
+            for row, row_end in self.rows.bounds
+            for col, col_end in self.cols.bounds
         ]
 
-    @property
-    def scaling(self) -> WeightScaling | None:
-        """Range of the programmed weights; None before the first programming."""
-        return self.stacks[0].scaling
+    # -- programming -------------------------------------------------------------------------
 
-    def program(self, weights: Any, scaling: WeightScaling, draw: int | None = None) -> None:
+    def program(
+        self, weights: Any, scaling: WeightScaling, dtype: Any, draw: int | None = None
+    ) -> None:
         """Program every cell; if one array fails, all stay as they were.
 
         ``draw`` names the random numbers of this programming; None is the next.
         """
-        event = self.programmings + 1 if draw is None else NAMED_DRAW + _checked_draw(draw)
-        states = [s.programmed(weights[s.grid.slices], scaling, event) for s in self.stacks]
-        self._store(states, scaling)
+        event = self.programmings + 1 if draw is None else NAMED_EVENTS + _checked_draw(draw)
+        self._store(
+            [
+                tiles.program(weights[tiles.grid.slices], scaling, dtype, event, hardware)
+                for tiles, hardware in zip(self.tiles, self.hardware, strict=True)
+            ]
+        )
+        self.programmings += 1
 
     def reprogram(self, blocks: list[tuple[range, range, Any]]) -> None:
         """Program the cells of some blocks (rows, columns, values); all others stay."""
-        scaling = self.scaling
-        assert scaling is not None  # the core asks for the whole matrix first
-        states = [stack.held for stack in self.stacks]
+        chips = list(self.held)
         for block in blocks:
-            for i, stack in enumerate(self.stacks):
-                states[i] = stack.reprogrammed(states[i], *block, self.programmings + 1)
-        self._store(states, scaling)
-
-    def _store(self, states: list[State], scaling: WeightScaling) -> None:
-        for stack, state in zip(self.stacks, states, strict=True):
-            stack.store(state, scaling)
+            chips = [
+                tiles.reprogram(chip, *block, self.programmings + 1)
+                for tiles, chip in zip(self.tiles, chips, strict=True)
+            ]
+        self._store(chips)
         self.programmings += 1
-        self.compensate()
 
-    def get_state(self) -> dict[str, Any]:
-        """Conductances on the host, range and counters."""
-        assert self.scaling is not None
-        host = self.backend.to_host
-        held = [stack.held for stack in self.stacks]
-        return {
-            "cells": [np.array(host(state.cells)) for state in held],
-            # Of arrays without a unit column an empty one, so that each stack has its own.
-            "unit": [np.zeros(0) if s.unit is None else np.array(host(s.unit)) for s in held],
-            "born": [[np.array(host(part)) for part in _beginnings(state)] for state in held],
-            "time": self.time,
-            "served": [[s.served.get(side, 0) for side in (False, True)] for s in self.stacks],
-            "codes": [_code_numbers(stack) for stack in self.stacks],
-            "range": [self.scaling.low, self.scaling.high],
-            "clipping": self.scaling.clipping,
-            "programmings": self.programmings,
-            "vectors": self.vectors,
-        }
+    def put(self, index: int, where: Any, values: Any) -> None:
+        """Put conductances in units of Gmax into cells of one stack."""
+        chips = list(self.held)
+        chips[index] = self.tiles[index].with_values(chips[index], where, values)
+        self._store(chips)
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Take over conductances, range and counters. Raises InputError where they do not fit."""
-        try:
-            cells = list(state["cells"])
-            units = [column if np.size(column) else None for column in state["unit"]]
-            born = [list(parts) for parts in state["born"]]
-            time = float(state["time"])
-            served = [[int(n) for n in pair] for pair in state["served"]]
-            low, high = state["range"]
-            codes = [[float(number) for number in code] for code in state["codes"]]
-            scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
-            counters = int(state["programmings"]), int(state["vectors"])
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"range {state['range']}")
-            hardware = self._at(time)
-            if min(counters) < 0:
-                raise ValueError(f"counters {counters}")
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"not the state of a core: {error!r}") from None
-        states = [
-            stack.state_from(*parts)
-            for stack, parts in zip(
-                self.stacks, zip(cells, units, born, strict=False), strict=False
-            )
-        ]
-        if len(states) != len(self.stacks) or len(cells) != len(states):
-            raise InputError(
-                f"the state holds {len(cells)} stacks of arrays; the core has {len(self.stacks)}"
-            )
-        if codes != [_code_numbers(stack) for stack in self.stacks]:
-            raise InputError("the conductances stand for weights in another way than this core's")
-        self._use(hardware)
-        self._store(states, scaling)
-        self.programmings, self.vectors = counters
-        for stack, pair in zip(self.stacks, served, strict=False):
-            stack.served.update(zip((False, True), pair, strict=True))
+    def _store(self, chips: Sequence[Programmed]) -> None:
+        self.programmed = compensated(self.trees[0].simulation.drift_compensation, chips)
+
+    # -- reading back ------------------------------------------------------------------------
 
     @property
-    def time(self) -> float:
-        """Time since programming, in the time unit of the drift model."""
-        return self.stacks[0].hardware.cell.time
+    def held(self) -> tuple[Programmed, ...]:
+        """What the stacks hold. Raises InputError before the first programming."""
+        if self.programmed is None:
+            raise InputError("the core has not been programmed")
+        return self.programmed
 
-    def set_time(self, time: float) -> None:
-        """Look at the same cells at another time; nothing changes if a model refuses it."""
-        hardware = self._at(time)
-        states = [
-            stack.at(new) if stack.state is not None else None
-            for stack, new in zip(self.stacks, hardware, strict=True)
-        ]
-        self._use(hardware)
-        for stack, state in zip(self.stacks, states, strict=True):
-            if state is not None and stack.scaling is not None:
-                stack.store(state, stack.scaling)
-        self.compensate()
+    @property
+    def scaling(self) -> WeightScaling | None:
+        """Range of the programmed weights; None before the first programming."""
+        return None if self.programmed is None else self.programmed[0].scaling
 
-    def compensate(self) -> None:
-        """Find the gains that make up for drift, from a readout of all weights then and now."""
-        mode = self.trees[0].simulation.drift_compensation
-        if mode == "none" or self.stacks[0].state is None:
-            return
-        readouts = [stack.magnitudes() for stack in self.stacks]
-        xp = self.backend.xp
-        if mode == "global":
-            then, now = (sum(float(r[i].sum()) for r in readouts) for i in range(2))
-            for stack in self.stacks:
-                stack.gain = then / now if now > 0 else 1.0
-                stack.renew()
-            return
-        for stack, readout in zip(self.stacks, readouts, strict=True):
-            then, now = readout
-            there = now > 0
-            stack.tile_gains = xp.where(there, then / xp.where(there, now, 1.0), 1.0)
-            stack.renew()
+    def weights(self) -> Any:
+        """The weights the cells hold, float64."""
+        return self._assembled([chip.weights for chip in self.held], None)
+
+    def effective(self, dtype: Any) -> Any:
+        """The matrix that MVM products are taken with, in ``dtype``; a new array."""
+        parts = [chip.mvm.matrix[dtype][0] for chip in self.held]
+        return parts[0].copy() if len(parts) == 1 else self._assembled(parts, dtype)
 
     @property
     def compensation(self) -> Any:
         """What products are multiplied by: one number, or one for each weight."""
-        if self.stacks[0].tile_gains is None:
-            return self.stacks[0].gain
-        full = self.backend.xp.empty((self.rows.length, self.cols.length))
-        for stack in self.stacks:
-            full[stack.grid.slices] = stack.weight_gains()
+        chips = self.programmed
+        if chips is None or chips[0].tile_gains is None:
+            return 1.0 if chips is None else chips[0].gain
+        return self._assembled([chip.weight_gains for chip in chips], None, copy=True)
+
+    def _assembled(self, parts: list[Any], dtype: Any, copy: bool = False) -> Any:
+        """The whole matrix from the parts that the stacks hold."""
+        if len(parts) == 1 and not copy:
+            return parts[0]
+        full = self.backend.xp.empty((self.rows.length, self.cols.length), dtype=dtype or float)
+        for tiles, part in zip(self.tiles, parts, strict=True):
+            full[tiles.grid.slices] = part
         return full
 
-    def _at(self, time: float) -> list[Hardware]:
-        return [at_time(stack.hardware, time) for stack in self.stacks]
+    # -- time --------------------------------------------------------------------------------
 
-    def _use(self, hardware: list[Hardware]) -> None:
-        for stack, new in zip(self.stacks, hardware, strict=True):
-            stack.hardware = new
+    @property
+    def time(self) -> float:
+        """Time since programming, in the time unit of the drift model."""
+        return self.hardware[0].cell.time
 
-    def weights(self) -> Any:
-        """The weights the cells hold, float64."""
-        if len(self.stacks) == 1:
-            return self.stacks[0].weights()
-        full = self.backend.xp.empty((self.rows.length, self.cols.length))
-        for stack in self.stacks:
-            full[stack.grid.slices] = stack.weights()
-        return full
+    def set_time(self, time: float) -> None:
+        """Look at the same cells at another time; nothing changes if a model refuses it."""
+        hardware = tuple(at_time(old, time) for old in self.hardware)
+        if self.programmed is not None:
+            chips = zip(self.tiles, self.programmed, hardware, strict=True)
+            self._store([tiles.at(chip, new) for tiles, chip, new in chips])
+        self.hardware = hardware
 
-    def effective(self, dtype: Any) -> Any:
-        """The matrix that MVM products are taken with, in ``dtype``; a new array."""
-        parts = [stack.path(False).merged_matrix(dtype)[0] for stack in self.stacks]
-        if len(parts) == 1:
-            return parts[0].copy()
-        full = self.backend.xp.empty((self.rows.length, self.cols.length), dtype=dtype)
-        for stack, part in zip(self.stacks, parts, strict=True):
-            full[stack.grid.slices] = part
-        return full
+    # -- saving ------------------------------------------------------------------------------
 
-    def apply(self, inputs: Any, transposed: bool, product: Product | None = None) -> Any:
-        """Products with ``inputs`` (lines, batch), or what ``product`` takes: (outputs, *rest)."""
-        paths = [stack.path(transposed) for stack in self.stacks]
-        rest = inputs.shape[1:] if product is None else product.rest(inputs)
-        vectors = self._number(rest, any(path.draws for path in paths))
+    def get_state(self) -> dict[str, Any]:
+        """Conductances on the host, range and counters."""
+        host, chips = self.backend.to_host, self.held
+        cells = [chip.cells for chip in chips]
+        return {
+            "cells": [np.array(host(part.matrix)) for part in cells],
+            # Of arrays without a unit column an empty one, so that each stack has its own.
+            "unit": [np.zeros(0) if c.unit is None else np.array(host(c.unit)) for c in cells],
+            "born": [[np.array(host(part)) for part in _beginnings(c)] for c in cells],
+            "time": self.time,
+            "served": [[_served(chip, name) for name in DIRECTIONS] for chip in chips],
+            "codes": [_code_numbers(tiles) for tiles in self.tiles],
+            "range": [chips[0].scaling.low, chips[0].scaling.high],
+            "clipping": chips[0].scaling.clipping,
+            "programmings": self.programmings,
+        }
 
-        def values() -> Any:
-            # A percentile range covers the whole input, also where an array takes part of it.
-            return inputs if product is None else product.unrolled(inputs)
+    def set_state(self, state: dict[str, Any], dtype: Any) -> None:
+        """Take over conductances, range and counters. Raises InputError where they do not fit."""
+        try:
+            matrices = list(state["cells"])
+            units = [column if np.size(column) else None for column in state["unit"]]
+            histories = [list(parts) for parts in state["born"]]
+            served = [[int(n) for n in pair] for pair in state["served"]]
+            low, high = state["range"]
+            codes = [[float(number) for number in code] for code in state["codes"]]
+            scaling = WeightScaling(float(low), float(high), bool(state["clipping"]))
+            programmings = int(state["programmings"])
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"range {state['range']}")
+            hardware = tuple(at_time(old, float(state["time"])) for old in self.hardware)
+            if programmings < 0:
+                raise ValueError(f"{programmings} programmings")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"not the state of a core: {error!r}") from None
+        parts = zip(matrices, units, histories, strict=False)
+        cells = [tiles.cells_from(*given) for tiles, given in zip(self.tiles, parts, strict=False)]
+        if len(cells) != len(self.tiles) or len(matrices) != len(cells):
+            raise InputError(
+                f"the state holds {len(matrices)} stacks of arrays; the core has {len(self.tiles)}"
+            )
+        if codes != [_code_numbers(tiles) for tiles in self.tiles]:
+            raise InputError("the conductances stand for weights in another way than this core's")
+        chips = [
+            Programmed(tiles, new, held, scaling, dtype)
+            for tiles, new, held in zip(self.tiles, hardware, cells, strict=True)
+        ]
+        for chip, pair in zip(chips, served, strict=False):
+            for name, count in zip(DIRECTIONS, pair, strict=True):
+                _resume(chip, name, count)
+        self._store(chips)
+        self.hardware, self.programmings = hardware, programmings
 
-        if len(paths) == 1:
-            scaling = paths[0].line.scaling(values, self.backend)
-            bound = None if product is None else product.bound(paths[0].direction.inputs)
-            return paths[0].multiply(inputs, scaling, vectors, bound)
-        outputs = self.cols.length if transposed else self.rows.length
-        out = self.backend.xp.zeros((outputs, *rest), dtype=inputs.dtype)
-        for path in paths:
-            driven, read = path.direction.inputs, path.direction.outputs
-            part = inputs[driven.slice] if product is None else inputs
-            bound = None if product is None else product.bound(driven)
-            scaling = path.line.scaling(values, self.backend)
-            out[read.slice] += path.multiply(part, scaling, vectors, bound)
-        return out
-
-    def _number(self, rest: tuple[int, ...], random: bool) -> Any:
-        """Numbers of the next vectors; they name what is drawn for each."""
-        if not random:
-            return _no_numbers(self.backend, rest)
-        count = math.prod(rest)
-
-        def count_on() -> int:
-            with NUMBERING:
-                first = self.vectors
-                self.vectors += count
-            return first
-
-        first = count_on() if self.numbering is None else self.numbering(count_on)
-        return self.backend.xp.arange(first, first + count).reshape(rest)
-
-    def one_matrix(self, dtype: Any) -> Any:
-        """The matrix that ``A @ x`` is, where nothing else is left of the path; else None."""
-        path = self.stacks[0].path(False)
-        if len(self.stacks) > 1 or not path.is_one_matrix or path.draws or path.is_waiting:
-            return None
-        return path.merged_matrix(dtype)[0]
+    # -- single arrays -----------------------------------------------------------------------
 
     def tree(self, r: int, c: int) -> CrossSimParameters:
         """The parameters of one part."""
         return self.trees[r * len(self.cols.sizes) + c if len(self.trees) > 1 else 0]
 
-    def place(self, r: int, c: int) -> tuple[TileStack, slice, slice]:
-        """The stack that holds a part, and the rows and columns of its cells."""
-        stack = self.stacks[r * len(self.cols.sizes) + c if len(self.stacks) > 1 else 0]
+    def place(self, r: int, c: int) -> tuple[int, slice, slice]:
+        """Number of the stack that holds a part, and the rows and columns of its cells there."""
+        index = r * len(self.cols.sizes) + c if len(self.tiles) > 1 else 0
+        grid = self.tiles[index].grid
         rows, cols = (
             slice(first - axis.start, end - axis.start)
             for (first, end), axis in (
-                (self.rows.bounds[r], stack.grid.rows),
-                (self.cols.bounds[c], stack.grid.cols),
+                (self.rows.bounds[r], grid.rows),
+                (self.cols.bounds[c], grid.cols),
             )
         )
-        return stack, rows, cols
-
-    def recorders(self, transposed: bool) -> list[Recorder]:
-        """What was recorded at the ADCs of one direction, for each stack."""
-        return [s.recorders[transposed] for s in self.stacks if transposed in s.recorders]
+        return index, rows, cols
 
 
-@lru_cache(maxsize=16)
-def _no_numbers(backend: Backend, rest: tuple[int, ...]) -> Any:
-    """Zero for every vector, where nothing is drawn for them."""
-    return backend.xp.broadcast_to(backend.asarray(0), rest)
+def _served(chip: Programmed, name: str) -> int:
+    solved = chip.solved[name]
+    return BOUGHT if solved.bought else solved.vectors
+
+
+def _resume(chip: Programmed, name: str, served: int) -> None:
+    solved = chip.solved[name]
+    solved.bought = served >= BOUGHT
+    solved.vectors = 0 if solved.bought else served
 
 
 def _checked_draw(draw: Any) -> int:
@@ -316,7 +263,7 @@ def _checked_draw(draw: Any) -> int:
         number = operator.index(draw)
     except TypeError:
         number = -1
-    if not 0 <= number < NAMED_DRAW:
+    if not 0 <= number < NAMED_EVENTS:
         raise ParameterError(f"draw: got {draw!r}; allowed is an integer in [0, 2**31)")
     return number
 
@@ -339,12 +286,12 @@ def _field(tree: Any, path: str) -> Any:
     return tree
 
 
-def _beginnings(state: State) -> list[Any]:
+def _beginnings(cells: Cells) -> list[Any]:
     """Start and draws of cells that drift, then of their unit columns."""
-    return [part for born in state.born or () if born for part in (born.start, born.normal)]
+    return [part for block in cells.history or () if block for part in (block.start, block.normal)]
 
 
-def _code_numbers(stack: TileStack) -> list[float]:
+def _code_numbers(tiles: Tiles) -> list[float]:
     """What the conductances of a stack mean: states of other hardware do not fit."""
-    code = stack.hardware.code
+    code = tiles.hardware.code
     return [code.levels.lowest, code.zero, *map(float, code.merge.ravel())]

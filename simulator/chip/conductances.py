@@ -1,12 +1,24 @@
-"""Conductances as a multiply needs them."""
+"""What follows from programmed cells in one direction: the matrices that products are taken with.
+
+Everything is found when it is first asked for, and kept as long as the cells are as they are.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from simulator.backend import Backend
+from simulator.chip.cells import Cells
+from simulator.chip.tile_circuit import TileCircuit
+from simulator.hardware.plan import Plan
+from simulator.hardware.values import Kept
 from simulator.mapping import WeightCode
+from simulator.quantities import Array, Weights
+
+if TYPE_CHECKING:
+    from simulator.chip.programmed import Programmed
 
 
 @dataclass(frozen=True)
@@ -17,24 +29,24 @@ class Operand:
     slices, sides, outputs, inputs) of a tile.
     """
 
-    mean: Any
-    variance: Any = None
-    _flat: dict = field(default_factory=dict, compare=False, repr=False)
+    mean: Array
+    variance: Array | None = None
 
-    @property
+    @cached_property
     def lines(self) -> tuple[int, int, int]:
         """Slices, sides and outputs of one tile."""
         return self.mean.shape[2:5]
 
-    def flat(self, dtype: Any) -> tuple[Any, Any]:
-        """Mean and variance with slices, sides and outputs on one axis, in ``dtype``; kept."""
-        if dtype not in self._flat:
-            shape = (*self.mean.shape[:2], -1, self.mean.shape[-1])
-            self._flat[dtype] = tuple(
+    @cached_property
+    def flat(self) -> Kept:
+        """By dtype: mean and variance with slices, sides and outputs on one axis."""
+        shape = (*self.mean.shape[:2], -1, self.mean.shape[-1])
+        return Kept(
+            lambda dtype: tuple(
                 None if part is None else part.reshape(shape).astype(dtype)
                 for part in (self.mean, self.variance)
             )
-        return self._flat[dtype]
+        )
 
     def merge_pairs(self) -> Operand:
         """Positive minus negative cell; independent spreads add up."""
@@ -53,25 +65,187 @@ class Operand:
             return 0.0
         return float(backend.xp.sqrt(backend.xp.max(self.variance.sum(axis=-1)) * self.lines[1]))
 
+    def from_other_side(self, has_unit: bool) -> Operand:
+        """The operand of a VMM, which drives the outputs and reads the inputs.
 
-def output_side(operand: Operand, has_unit: bool, transposed: bool) -> Operand:
-    """The operand seen from one direction: VMM drives the outputs and reads the inputs.
+        A unit column is an output line; driven from the other side its cells are not part of the
+        product.
+        """
 
-    The unit column is an output line; driven from the other side its cells are not part of the
-    product.
+        def turn(part: Any) -> Any:
+            if part is None:
+                return None
+            driven = part[..., 1:, :] if has_unit else part
+            return driven.swapaxes(0, 1).swapaxes(-1, -2)
+
+        return Operand(turn(self.mean), turn(self.variance))
+
+
+@dataclass
+class Solved:
+    """Vectors that were solved one by one since the cells were programmed, in one direction.
+
+    ``bought``: effective conductances are at hand, so no more will be. Copies of a core remember
+    it and find the conductances again.
     """
-    if not transposed:
-        return operand
 
-    def turn(part: Any) -> Any:
-        if part is None:
-            return None
-        driven = part[..., 1:, :] if has_unit else part
-        return driven.swapaxes(0, 1).swapaxes(-1, -2)
-
-    return Operand(turn(operand.mean), turn(operand.variance))
+    vectors: int = 0
+    bought: bool = False
 
 
-def merge_noise(code: WeightCode, variance: Any, backend: Backend) -> Any:
+@dataclass(frozen=True)
+class Conductances:
+    """Programmed cells as one direction meets them."""
+
+    chip: Programmed
+    plan: Plan
+
+    # -- wires -------------------------------------------------------------------------------
+
+    @cached_property
+    def circuit(self) -> TileCircuit:
+        """The circuit of the tiles, driven in this direction."""
+        hardware = self.chip.hardware
+        return TileCircuit(
+            hardware.circuit, self.chip.backend, self.chip.grid, hardware.code.unit_column,
+            self.plan.direction.is_vmm, hardware.wired_slices,
+        )  # fmt: skip
+
+    @cached_property
+    def effective(self) -> Array:
+        """Tiles of effective conductances, wires included."""
+        if self.circuit.is_ideal:
+            return self.chip.tiles_of(self.chip.cells)
+        tiles = self.circuit.effective(self.tiles)
+        self._solved.bought = True
+        return tiles
+
+    @property
+    def tiles(self) -> Array:
+        """Tiles of the cells themselves."""
+        return self.chip.tiles_of(self.chip.cells)
+
+    @property
+    def _solved(self) -> Solved:
+        return self.chip.solved[self.plan.direction.name]
+
+    @property
+    def is_waiting(self) -> bool:
+        """True where vectors are solved one by one so far, for want of effective conductances."""
+        return not (self.circuit.is_ideal or self._solved.bought)
+
+    def waits(self, vectors: int) -> bool:
+        """Whether so many vectors more are solved one by one, as all before them were.
+
+        The conductances are bought when the vectors so far would have cost as much.
+        """
+        if not self.is_waiting:
+            return False
+        self._solved.vectors += vectors
+        return self.circuit.prefers_currents(self.tiles, self._solved.vectors)
+
+    # -- line by line ------------------------------------------------------------------------
+
+    @cached_property
+    def lines(self) -> Operand:
+        """Every cell of every line, with its read noise where that is drawn per output."""
+        if self.plan.noise != "per_output":
+            operand = Operand(self.effective)
+        else:
+            operand = Operand(*map(self.chip.tiles_of, self.chip.read_moments()))
+        if not self.plan.direction.is_vmm:
+            return operand
+        return operand.from_other_side(self.chip.hardware.code.unit_column)
+
+    @cached_property
+    def folded(self) -> Operand:
+        """What the lines add up to before the converters: pairs merged where arrays merge them."""
+        return self.lines.merge_pairs() if self.chip.hardware.pair_in_array else self.lines
+
+    @cached_property
+    def simple_bound(self) -> float:
+        """A current that no line exceeds at full-scale input, known without looking at lines.
+
+        In units of one full cell, without read noise.
+        """
+        return self.plan.direction.inputs.length * self.chip.cells.largest
+
+    @cached_property
+    def line_bound(self) -> float:
+        """A current that no line exceeds at full-scale input, without read noise."""
+        return self.lines.column_bound(self.chip.backend, self.chip.hardware.shared_line)
+
+    @cached_property
+    def noise_bound(self) -> float:
+        """Largest standard deviation of the current of any line at full-scale input."""
+        return self.lines.noise_bound(self.chip.backend)
+
+    # -- one matrix --------------------------------------------------------------------------
+
+    @cached_property
+    def matrix(self) -> Kept:
+        """By dtype: the whole path as one matrix of weights, and their variances or None.
+
+        In the order (outputs, inputs) of this direction. Variances are those of normalised
+        weights: the square of a weight may not be a number.
+        """
+
+        def cast(dtype: Any) -> tuple[Any, Any]:
+            weights, variance = self._merged
+            spread = None if variance is None else variance.astype(dtype, copy=False)
+            return weights.astype(dtype, copy=False), spread
+
+        return Kept(cast)
+
+    @property
+    def _merged(self) -> tuple[Weights, Array | None]:
+        is_vmm, chip = self.plan.direction.is_vmm, self.chip
+        if self.plan.noise != "per_output":
+            weights, variance = merged(chip, is_vmm, self._cells_met)
+        elif chip.cells.unit is None:
+            # Both directions read the same cells, whose noise may take long to find.
+            weights, variance = chip.noisy_matrix
+        else:
+            weights, variance = merged(chip, is_vmm, *chip.read_moments())
+        if is_vmm:
+            weights, variance = weights.T, None if variance is None else variance.T
+        return weights, variance
+
+    @property
+    def _cells_met(self) -> Cells:
+        """The cells as small voltages meet them, wires included."""
+        chip, circuit = self.chip, self.chip.hardware.circuit
+        if chip.hardware.ideal_wires:
+            return chip.cells
+        if circuit.is_linear:
+            tiles = self.effective
+        else:
+            linear = replace(self.circuit, circuit=circuit.small_signals)
+            tiles = linear.effective(circuit.slopes(self.tiles))
+        has_unit = chip.hardware.code.unit_column
+        return Cells(*chip.grid.gather(tiles, has_unit, chip.backend))
+
+
+def merged(
+    chip: Programmed, is_vmm: bool, mean: Cells, variance: Cells | None = None
+) -> tuple[Weights, Array | None]:
+    """Weights (rows, columns) that cells stand for in a product, and their variances or None."""
+    code, xp = chip.hardware.code, chip.backend.xp
+    spread = None
+    if variance is not None:
+        spread = merge_noise(code, variance.matrix, chip.backend) * code.product_gain**2
+    # From the other side unit columns are not read, so the offset is taken off digitally.
+    unit = None if is_vmm else chip.unit_of_rows(mean)
+    weights = chip.scaling.decode(code.product_matrix(mean.matrix, unit, xp))
+    if chip.gain != 1.0:
+        weights *= chip.gain
+    if chip.tile_gains is not None:
+        gains = chip.weight_gains
+        weights *= gains
+        spread = None if spread is None else spread * gains**2
+    return weights, spread
+
+
+def merge_noise(code: WeightCode, variance: Array, backend: Backend) -> Array:
     """Variance matrix of the weights from cell variances (slices, sides, rows, columns)."""
     return backend.xp.tensordot(backend.asarray(code.merge**2), variance, axes=2)

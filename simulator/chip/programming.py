@@ -7,31 +7,28 @@ same chip, older.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import Backend
+from simulator.chip.cells import History
 from simulator.devices import Device, Draw
 from simulator.errors import ModelError, require_shape
-from simulator.hardware.hardware import Hardware
+from simulator.hardware import Hardware
 from simulator.kernels.programming import Spread
-from simulator.kernels.threads import common_team
 from simulator.mapping import WeightScaling
-from simulator.randomness import EventsAhead, Purpose, Stream
-
-SLOT_STRIDE = 1 << 8
-# Slots of one programming: the programming error, and what a cell draws for its drift.
-ERROR_SLOT, DRIFT_SLOT = 0, 1
-UNIFORM_SLOT = 1 << 14
-# Some arrays of so many weights, with all their cells, fit a cache.
-WEIGHTS_AT_A_TIME = 1 << 14
-# Array elements that take as long to read as one weight takes to become cells.
-CODE_COST = 256
-# Rows of unit columns have numbers from here on, as a power of two.
-UNIT_SHIFT = 31
+from simulator.quantities import Array, Conductances, Siemens, Weights
+from simulator.randomness import EventsAhead, Purpose, RandomSource
+from simulator.randomness.addresses import (
+    CELL_SLOTS,
+    DRIFT_SEED_SLOT,
+    DRIFT_USE,
+    ERROR_USE,
+    UNIFORM_CELLS,
+    UNIT_ROW_BIT,
+)
 
 
 @dataclass(frozen=True)
@@ -47,107 +44,84 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Born:
-    """A block of cells (slices, sides, rows, columns) as it was programmed.
-
-    ``start`` is its conductance then, in units of Gmax; ``normal`` what each cell drew for its
-    drift: NaN for one that was put where it is and stays there, None where no cell drifts.
-    """
-
-    start: Any
-    normal: Any = None
-
-    def replaced(self, where: Any, new: Born) -> Born:
-        """These cells with ``new`` ones at some place."""
-        start = with_values(self.start, where, new.start)
-        return Born(start, with_values(self.normal, where, new.normal))
-
-
-@dataclass(frozen=True)
-class CellPhysics:
+class CellModels:
     """The device models of a core at work on blocks of cells, in units of Gmax."""
 
     backend: Backend
     hardware: Hardware
-    streams: Callable[[Purpose], Stream]
+    random: RandomSource
 
-    def fresh(self, weights: Any, scaling: WeightScaling, place: Place, event: int) -> Born:
-        """Cells after programming ``weights``: in one pass where there is a kernel for it."""
-        programming, cells = self.hardware.in_one_pass, None
-        if programming is not None:
-            draws = programming.spread != Spread.NONE
-            key = self.streams(Purpose.PROGRAMMING).key if draws else None
-            names = place.cols.start, place.rows, event, key
-            cells = self.backend.kernels.program(weights, scaling.range, programming, names)
-        if cells is None:
-            return self.programmed(self.targets(weights, scaling), place, event)
-        return Born(cells)
+    def fresh(self, weights: Weights, scaling: WeightScaling, place: Place, event: int) -> History:
+        """Cells after programming ``weights``: in one pass where their error is known by numbers.
 
-    def targets(self, weights: Any, scaling: WeightScaling) -> Any:
-        """Conductances that stand for ``weights``, (slices, sides, rows, columns).
-
-        On the CPU some rows at a time: what lies between two steps stays in the cache.
+        Raises ModelError for conductances that are no finite numbers.
         """
-        xp, code = self.backend.xp, self.hardware.code
-        if xp is not np or weights.size <= WEIGHTS_AT_A_TIME:
-            return code.encode(scaling.encode(weights, xp), xp)
-        count, columns = weights.shape
-        out = np.empty((*code.merge.shape, count, columns))
-        step = max(1, WEIGHTS_AT_A_TIME // columns)
+        programming = self.hardware.in_one_pass
+        if programming is None:
+            return self.programmed(self.targets(weights, scaling), place, event)
+        draws = programming.spread != Spread.NONE
+        key = self.random(Purpose.PROGRAMMING).key if draws else None
+        names = place.cols.start, place.rows, event, key
+        shape = (*programming.shape, *weights.shape)
+        cells, are_numbers = self.backend.kernels.program(
+            weights, scaling.range, programming, names,
+            # Drawn for several programmings at a time; a compiled kernel draws its own.
+            lambda: self._draw(Purpose.PROGRAMMING, shape, place, event, ERROR_USE).normal(),
+        )  # fmt: skip
+        if not are_numbers:
+            raise _no_numbers(self.hardware.programming, cells)
+        return History(cells)
 
-        def some(start: int, stop: int) -> None:
-            for first in range(start, stop):
-                rows = slice(first * step, (first + 1) * step)
-                out[:, :, rows] = code.encode(scaling.encode(weights[rows], np), np)
+    def targets(self, weights: Weights, scaling: WeightScaling) -> Conductances:
+        """Conductances that stand for ``weights``, (slices, sides, rows, columns)."""
+        code = self.hardware.code.as_numbers
+        return self.backend.kernels.cells(weights, scaling.range, code)
 
-        common_team().share(some, -(-count // step), step * columns * CODE_COST)
-        return out
-
-    def programmed(self, target: Any, place: Place, event: int) -> Born:
+    def programmed(self, target: Conductances, place: Place, event: int) -> History:
         """Cells after programming to ``target``."""
         drift = self.hardware.drift
         if drift.is_ideal:
-            return Born(self._with_error(target, place, event))
-        if drift.drift_drawn_per == "chip":
+            return History(self._with_error(target, place, event))
+        if drift.drift_draws_for_itself:
             xp = self.backend.xp
-            unit = int(place.rows[0]) >> UNIT_SHIFT
-            common = self.streams(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SLOT)
-            contained = drift.drift_includes_programming
-            start = target if contained else self._with_error(target, place, event)
-            return Born(xp.ascontiguousarray(start), xp.full(target.shape, float(common[0])))
+            unit = int(place.rows[0]) >> UNIT_ROW_BIT
+            seed = self.random(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SEED_SLOT)
+            return History(xp.ascontiguousarray(target), xp.full(target.shape, float(seed[0])))
         if drift.drift_includes_programming:
             # The spread at any time is that of one draw about the target.
-            draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
-            return Born(self.backend.xp.ascontiguousarray(target), draw.normal())
-        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_SLOT)
-        return Born(self._with_error(target, place, event), draw.normal())
+            draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_USE)
+            return History(self.backend.xp.ascontiguousarray(target), draw.normal())
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_USE)
+        return History(self._with_error(target, place, event), draw.normal())
 
-    def aged(self, born: Born) -> Any:
+    def aged(self, history: History) -> Conductances:
         """Conductances now, at the time of the hardware."""
         drift, cell = self.hardware.drift, self.hardware.cell
-        if born.normal is None:
-            return born.start
+        if history.normal is None:
+            return history.start
         xp = self.backend.xp
-        stays = xp.isnan(born.normal)
-        normal = xp.where(stays, 0.0, born.normal)
-        siemens = drift.drifted(born.start * cell.Gmax, normal, cell)
-        return xp.where(stays, born.start, self._limited(drift, siemens, born.start.shape))
+        stays = xp.isnan(history.normal)
+        normal = xp.where(stays, 0.0, history.normal)
+        siemens = drift.drifted(history.start * cell.Gmax, normal, cell)
+        return xp.where(stays, history.start, self._limited(drift, siemens, history.start.shape))
 
-    def _with_error(self, target: Any, place: Place, event: int) -> Any:
+    def _with_error(self, target: Conductances, place: Place, event: int) -> Conductances:
         model, cell = self.hardware.programming, self.hardware.cell
         if model.is_ideal:
             return self.backend.xp.ascontiguousarray(target)
-        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_SLOT)
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_USE)
         return self._limited(model, model.programmed(target * cell.Gmax, cell, draw), target.shape)
 
-    def noisy(self, conductances: Any, place: Place, vector: int, phase: int) -> Any:
+    def noisy(
+        self, conductances: Conductances, place: Place, vector: int, phase: int
+    ) -> Conductances:
         """Cells as one vector reads them in one phase."""
         model, cell = self.hardware.read, self.hardware.cell
         draw = self._draw(Purpose.READ_NOISE, conductances.shape, place, vector, phase)
         siemens = model.read(conductances * cell.Gmax, cell, draw)
         return self._limited(model, siemens, conductances.shape)
 
-    def read_moments(self, conductances: Any) -> tuple[Any, Any]:
+    def read_moments(self, conductances: Conductances) -> tuple[Conductances, Array]:
         """Mean and variance of every cell in one read, after the limits of the cell."""
         model, cell, kernels = self.hardware.read, self.hardware.cell, self.backend.kernels
         siemens = conductances * cell.Gmax
@@ -162,7 +136,7 @@ class CellPhysics:
         mean, variance = clipped(mean, sigma, cell.low, cell.high)
         return mean / cell.Gmax, variance / cell.Gmax**2
 
-    def _limited(self, model: Device, siemens: Any, shape: tuple[int, ...]) -> Any:
+    def _limited(self, model: Device, siemens: Siemens, shape: tuple[int, ...]) -> Conductances:
         """Conductances a model gave, within the limits of the cell and in units of Gmax."""
         cell, xp = self.hardware.cell, self.backend.xp
         self._require_real(model, require_shape(model, siemens, shape))
@@ -176,40 +150,37 @@ class CellPhysics:
             self._require_real(model, limited)
         return limited
 
-    def _require_real(self, model: Device, values: Any) -> None:
+    def _require_real(self, model: Device, values: Array) -> None:
         if values.dtype.kind not in "fiu" or not self.backend.xp.isfinite(values).all():
-            raise ModelError(
-                f"{type(model).__name__} returned values of dtype {values.dtype} that are not all "
-                "finite real numbers"
-            )
+            raise _no_numbers(model, values)
 
     def _draw(
-        self, purpose: Purpose, shape: tuple[int, ...], place: Place, event: int, phase: int
+        self, purpose: Purpose, shape: tuple[int, ...], place: Place, event: int, use: int
     ) -> Draw:
         """Random numbers for cells (slices, sides, rows, columns), named by their place."""
         slices, sides = shape[:2]
         slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
-        slot = slot + phase * SLOT_STRIDE
+        slot = slot + use * CELL_SLOTS
         where = (place.cols, place.rows, event)
 
         def normals() -> Any:
             if place.ahead is None:
-                return self.streams(purpose).normal(*where, slot)
-            ahead = place.ahead.setdefault(phase, EventsAhead())
-            return ahead.normal(self.streams(purpose), *where, slot)
+                return self.random(purpose).normal(*where, slot)
+            ahead = place.ahead.setdefault(use, EventsAhead())
+            return ahead.normal(self.random(purpose), *where, slot)
 
-        def first() -> Any:
+        def seed() -> Any:
             corner = (place.cols[:1], place.rows[:1], event)
-            return self.streams(purpose).normal(*corner, slot[:1, :1])
+            return self.random(purpose).normal(*corner, slot[:1, :1])
 
         # Places of their own: a law may take one number of each kind for every cell.
         return Draw(
-            normals, lambda: self.streams(purpose).uniform(*where, slot + UNIFORM_SLOT), first
+            normals, lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS), seed
         )
 
 
-def with_values(array: Any, where: Any, values: Any) -> Any:
-    """A copy of ``array`` with ``values`` at some place."""
-    array = array.copy()
-    array[where] = values
-    return array
+def _no_numbers(model: Device, values: Array) -> ModelError:
+    return ModelError(
+        f"{type(model).__name__} returned values of dtype {values.dtype} that are not all finite "
+        "real numbers"
+    )

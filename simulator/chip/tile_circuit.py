@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from simulator.backend import Backend
 from simulator.circuits import CellState, Circuit
-from simulator.hardware.layout import Axis, Grid
-
-# More vectors than anybody multiplies.
-SOLVED = 1 << 62
+from simulator.hardware import Axis, Grid
 
 
 @dataclass(frozen=True)
-class TileNetwork:
+class TileCircuit:
     """Voltages to currents for tiles (row parts, column parts, slices, sides, rows, columns).
 
     Output 0 of a tile is its unit column, where it has one. ``wired`` tells for every slice
@@ -28,10 +26,10 @@ class TileNetwork:
     backend: Backend
     grid: Grid
     has_unit: bool
-    transposed: bool
+    is_vmm: bool
     wired: tuple[bool, ...]
 
-    @property
+    @cached_property
     def is_ideal(self) -> bool:
         """True where every current is a conductance times a voltage."""
         return self.circuit.is_ideal or (self.circuit.is_linear and not any(self.wired))
@@ -52,7 +50,7 @@ class TileNetwork:
         xp = self.backend.xp
         out = tiles.copy()
         for place, circuit in self._places():
-            out[place] = circuit.effective(tiles[place], self.transposed, xp)
+            out[place] = circuit.effective(tiles[place], self.is_vmm, xp)
         return out
 
     def currents(self, tiles: Any, phases: Any) -> Any:
@@ -65,11 +63,11 @@ class TileNetwork:
         amps = xp.zeros((*tiles.shape[:4], self._outputs(tiles), count * batch))
         for place, circuit in self._places():
             *index, rows, columns = place
-            lines, outputs = (rows, columns) if self.transposed else (columns, rows)
-            part = index[0] if self.transposed else index[1]
+            lines, outputs = (rows, columns) if self.is_vmm else (columns, rows)
+            part = index[0] if self.is_vmm else index[1]
             volts = drive[part][..., None, lines, :]  # for every side
-            amps[(*index, outputs)] = circuit.currents(tiles[place], volts, self.transposed, xp)
-        if self.transposed:
+            amps[(*index, outputs)] = circuit.currents(tiles[place], volts, self.is_vmm, xp)
+        if self.is_vmm:
             amps = amps.swapaxes(0, 1)
         amps = amps.reshape(*amps.shape[:-1], count, batch)
         return xp.moveaxis(amps, -2, 0).astype(phases.dtype, copy=False)
@@ -84,11 +82,11 @@ class TileNetwork:
         """
         rows, columns = self.grid.rows.sizes[part[0]], self.grid.cols.sizes[part[1]]
         cells = tiles[(*part, weight_slice)][:, : rows + self.has_unit, :columns]
-        lines = rows + self.has_unit if self.transposed else columns
-        volts = self._drive(phases)[part[0] if self.transposed else part[1], :lines]
+        lines = rows + self.has_unit if self.is_vmm else columns
+        volts = self._drive(phases)[part[0] if self.is_vmm else part[1], :lines]
         wired = self.wired[weight_slice]
         ideal = self.circuit.without_wires
-        given = (cells, volts[None], self.transposed, self.backend.xp)
+        given = (cells, volts[None], self.is_vmm, self.backend.xp)
         circuit = self.circuit if wired else ideal
         return circuit.cell_state(*given), ideal.cell_state(*given)
 
@@ -97,17 +95,17 @@ class TileNetwork:
         xp, axis = self.backend.xp, self._inputs
         parts = xp.moveaxis(axis.split(phases, self.backend), 0, -2)
         parts = parts.reshape(*parts.shape[:2], -1).astype(xp.float64, copy=False)
-        if not (self.transposed and self.has_unit):
+        if not (self.is_vmm and self.has_unit):
             return parts
         # The line of the unit column is there, with its driver at zero.
         return xp.concatenate([xp.zeros_like(parts[:, :1]), parts], axis=1)
 
     @property
     def _inputs(self) -> Axis:
-        return self.grid.rows if self.transposed else self.grid.cols
+        return self.grid.rows if self.is_vmm else self.grid.cols
 
     def _outputs(self, tiles: Any) -> int:
-        return tiles.shape[-1] if self.transposed else tiles.shape[-2]
+        return tiles.shape[-1] if self.is_vmm else tiles.shape[-2]
 
     def _places(self) -> Iterator[tuple[tuple[Any, ...], Circuit]]:
         """Tiles of one size with one circuit at a time: an index of the stack.
@@ -122,49 +120,6 @@ class TileNetwork:
                     index = (rows[:, None, None], columns[:, None], slices)
                     tiles = (*(xp.asarray(i) for i in index), slice(None))
                     yield (*tiles, slice(height + self.has_unit), slice(width)), circuit
-
-
-@dataclass
-class NetworkSolution:
-    """Effective conductances of one direction, bought when they are worth their price.
-
-    ``served`` counts by direction the vectors that were solved one by one since the cells were
-    programmed; it is ``SOLVED`` once the conductances are at hand, and outlives them in copies.
-    """
-
-    network: TileNetwork
-    tiles: Callable[[], Any]
-    served: dict[bool, int]
-    _cells: Any = None
-
-    def effective(self) -> Any:
-        """Tiles of effective conductances, kept."""
-        if self.network.is_ideal:
-            return self.tiles()
-        if self._cells is None:
-            self._cells = self.network.effective(self.tiles())
-            self.served[self.network.transposed] = SOLVED
-        return self._cells
-
-    @property
-    def is_waiting(self) -> bool:
-        """True where vectors are solved one by one so far."""
-        return not self.network.is_ideal and self._so_far < SOLVED
-
-    @property
-    def _so_far(self) -> int:
-        return self.served.get(self.network.transposed, 0)
-
-    def waits(self, vectors: int) -> bool:
-        """Whether so many vectors more are solved one by one, as all before them were.
-
-        The conductances are bought when the vectors so far would have cost as much.
-        """
-        if not self.is_waiting:
-            return False
-        total = self._so_far + vectors
-        self.served[self.network.transposed] = total
-        return self.network.prefers_currents(self.tiles(), total)
 
 
 def _by_size(axis: Axis) -> list[tuple[int, np.ndarray]]:

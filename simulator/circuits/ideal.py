@@ -50,8 +50,7 @@ class Circuit:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls.__name__.startswith("_"):
-            registry.register("circuit", cls)
+        registry.defined("circuit", cls, selectable=not cls.__name__.startswith("_"))
 
     @property
     def is_ideal(self) -> bool:

@@ -67,8 +67,8 @@ class Drops:
         if supply is not None:
             inputs, outputs = supply[0], supply[1][::-1]
         axis = INPUT_AXIS if supply is None else OUTPUT_AXIS
-        self.inputs = _LineDrops(axis, inputs, not transposed, shape, xp)
-        self.outputs = _LineDrops(OUTPUT_AXIS, outputs, transposed, shape, xp)
+        self.inputs = _VoltageDrops(axis, inputs, not transposed, shape, xp)
+        self.outputs = _VoltageDrops(OUTPUT_AXIS, outputs, transposed, shape, xp)
         # With the inputs first in memory: what is added along a line then lies in one piece.
         spare = xp.empty((n, *shape[:CELL_AXIS], 1, m, shape[-1]))
         self.spare = xp.moveaxis(spare, 0, OUTPUT_AXIS)
@@ -116,7 +116,7 @@ class Drops:
         return values.sum(axis=axes, keepdims=True)
 
 
-class _LineDrops:
+class _VoltageDrops:
     """The drops along parallel lines; ``segments`` begin at the port, a driver or a ground."""
 
     def __init__(

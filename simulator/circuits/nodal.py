@@ -35,7 +35,7 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class _Lines:
+class _NodeChains:
     """Parallel lines, each a chain of nodes from one port; node 0 stands for the port itself."""
 
     count: int
@@ -43,7 +43,7 @@ class _Lines:
     resistances: np.ndarray  # (nodes,), each on the port's side of its node
 
     @classmethod
-    def of(cls, count: int, profile: np.ndarray, from_start: bool) -> _Lines:
+    def of(cls, count: int, profile: np.ndarray, from_start: bool) -> _NodeChains:
         """Lines with the port before the first position, or else after the last."""
         steps = profile if from_start else profile[::-1]
         node = np.cumsum(steps > 0)
@@ -71,8 +71,8 @@ class _Lines:
 class _Network:
     """Input lines (or supply lines) and output lines; inner nodes first, then all ports."""
 
-    inputs: _Lines
-    outputs: _Lines
+    inputs: _NodeChains
+    outputs: _NodeChains
 
     @property
     def inner(self) -> int:
@@ -136,8 +136,8 @@ def solve(
     if transposed:
         input_profile, output_profile = input_profile[::-1], output_profile[::-1]
     network = _Network(
-        _Lines.of(p * n, input_profile, from_start=not transposed),
-        _Lines.of(m, output_profile, from_start=transposed),
+        _NodeChains.of(p * n, input_profile, from_start=not transposed),
+        _NodeChains.of(m, output_profile, from_start=transposed),
     )
     sources = network.input_numbers().reshape(p, n, m).transpose(0, 2, 1)
     sinks = np.broadcast_to(network.output_numbers(), (p, m, n))
@@ -179,8 +179,8 @@ def solve_separate(
     """
     p, m, n = conductances.shape
     network = _Network(
-        _Lines.of(p * m, supply_profile, from_start=True),
-        _Lines.of(m, output_profile, from_start=False),
+        _NodeChains.of(p * m, supply_profile, from_start=True),
+        _NodeChains.of(m, output_profile, from_start=False),
     )
     sources = network.input_numbers().reshape(p, m, n)
     sinks = np.broadcast_to(network.output_numbers(), (p, m, n))

@@ -8,6 +8,7 @@ from simulator.converters.pipeline import CyclicADC, PipelineADC
 from simulator.converters.ramp import RampADC
 from simulator.converters.ranges import ConverterRange
 from simulator.converters.sar import SarADC
+from simulator.converters.spans import Span
 
 __all__ = [
     "ADC",
@@ -26,4 +27,5 @@ __all__ = [
     "SarADC",
     "SignMagnitudeADC",
     "SignMagnitudeDAC",
+    "Span",
 ]

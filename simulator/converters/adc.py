@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator import registry
+from simulator.converters.spans import Span
 from simulator.errors import ModelError
-from simulator.quantities import Amps, Normals, Uniforms
+from simulator.quantities import Amps, Codes, Normals, Uniforms
 from simulator.schema import parameter
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 # standard normals of shape (..., groups, len(numbers)). Each number of the range names a component
 # of a circuit, which ``group_size`` neighbouring outputs have together; the axes before the groups
 # are those of the converters (output tile, input tile, slice, side).
-ComponentNormals = Callable[[range, int], Normals]
+FabricationDraw = Callable[[range, int], Normals]
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class ADC:
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not abstract:
-            registry.register("adc", cls)
+        registry.defined("adc", cls, selectable=not abstract)
 
     @property
     def is_ideal(self) -> bool:
@@ -58,6 +58,16 @@ class ADC:
     def codes(self) -> int:
         """Largest number of different results."""
         return int(2**self.bits)
+
+    @property
+    def level_count(self) -> int:
+        """Levels that its full-scale range is cut into; 1 for an ideal one."""
+        return 1 if self.is_ideal else int(2**self.bits)
+
+    @property
+    def span(self) -> Span:
+        """What full-scale ranges it can have: symmetric, or up from zero where it is unsigned."""
+        return Span.SYMMETRIC if self.signed else Span.POSITIVE
 
     @property
     def is_transparent(self) -> bool:
@@ -92,7 +102,7 @@ class ADC:
         """
         return self
 
-    def fabricate(self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels) -> Any:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Kernels) -> Any:
         """What is fixed when the converters of a core are made; called once in its life.
 
         Override it for converters that are not all alike.
@@ -125,7 +135,7 @@ class ADC:
 
     def convert(
         self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
-    ) -> Amps:
+    ) -> Codes:
         """Currents after conversion.
 
         Args:
@@ -154,7 +164,7 @@ class IdealADC(ADC):
 
     def convert(
         self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
-    ) -> Amps:
+    ) -> Codes:
         """The currents themselves."""
         return amps
 
@@ -163,13 +173,18 @@ class IdealADC(ADC):
 class QuantizerADC(ADC):
     """``2**bits`` equidistant levels, the lowest at ``low`` and the highest at ``high``."""
 
+    @property
+    def span(self) -> Span:
+        """Any range; that of the base class for a model that inherits and converts otherwise."""
+        return Span.FREE if type(self).convert is _NEAREST else super().span
+
     def levels(self, low: Amps, high: Amps) -> tuple[Amps, Amps, int] | None:
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
         return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
 
     def convert(
         self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
-    ) -> Amps:
+    ) -> Codes:
         """The nearest level; a symmetric range has no level at zero."""
         return kernels.quantize(amps, low, high, 2**self.bits - 1, dither)
 
@@ -188,6 +203,11 @@ class SignMagnitudeADC(ADC):
                 "signed = True and at least 2 bits. Use QuantizerADC for unsigned currents."
             )
 
+    @property
+    def level_count(self) -> int:
+        """Zero, and as many levels on either side of it."""
+        return super().level_count - (not self.is_ideal)
+
     def levels(self, low: Amps, high: Amps) -> tuple[Amps, Amps, int] | None:
         """From ``-high`` to ``high``; None for a model that inherits and converts otherwise."""
         plain = type(self).convert is _NEAREST_MAGNITUDE
@@ -195,7 +215,7 @@ class SignMagnitudeADC(ADC):
 
     def convert(
         self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
-    ) -> Amps:
+    ) -> Codes:
         """The nearest level between ``-high`` and ``high``."""
         return kernels.quantize_magnitude(amps, high, 2 ** (self.bits - 1) - 1, dither)
 

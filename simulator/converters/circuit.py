@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from simulator.converters.adc import ADC, ComponentNormals
+from simulator.converters.adc import ADC, FabricationDraw
 from simulator.errors import ModelError
 from simulator.quantities import Amps, Array, Codes, Uniforms
 from simulator.schema import parameter
@@ -72,8 +72,8 @@ class CircuitADC(ADC, abstract=True):
     def _inverse_gain(self) -> float:
         return 10.0 ** (-self.gain_db / 20.0)
 
-    def _codes(self, values: Array, made: Any, xp: ModuleType) -> Codes:
-        """Codes of inputs in units of the reference, by converters as ``fabricate`` made them."""
+    def _codes(self, values: Array, made: Any, xp: ModuleType) -> Array:
+        """Array of inputs in units of the reference, by converters as ``fabricate`` made them."""
         raise NotImplementedError
 
     def convert(
@@ -84,7 +84,7 @@ class CircuitADC(ADC, abstract=True):
         kernels: Kernels,
         dither: Uniforms | None = None,
         made: Any = None,
-    ) -> Amps:
+    ) -> Codes:
         """The currents that codes stand for; without ``made``, of converters without mismatch."""
         xp = kernels.xp
         dtype = xp.result_type(amps, low, high)
@@ -118,12 +118,12 @@ def _part(values: Array, part: slice) -> Array:
     return values[..., part] if values.ndim and values.shape[-1] > 1 else values
 
 
-def _without_mismatch(xp: ModuleType) -> ComponentNormals:
+def _without_mismatch(xp: ModuleType) -> FabricationDraw:
     return lambda numbers, group_size: xp.zeros(len(numbers))
 
 
 def deviations_of(
-    sigma: float, draw: ComponentNormals, numbers: range, group_size: int, xp: ModuleType
+    sigma: float, draw: FabricationDraw, numbers: range, group_size: int, xp: ModuleType
 ) -> Array:
     """What components miss their nominal values by, relative to these.
 
@@ -180,13 +180,13 @@ class Decisions:
     """
 
     thresholds: Array
-    codes: Codes | None
+    codes: Array | None
     table: Array
     group_size: int
     offset: Array
     offset_size: int
 
-    def find(self, values: Array, xp: ModuleType) -> Codes:
+    def find(self, values: Array, xp: ModuleType) -> Array:
         """Code of every input, in units of the reference.
 
         Args:
@@ -211,7 +211,7 @@ class Decisions:
 
 def decisions(
     deviations: Array,
-    tables: Callable[[Array], tuple[Array, Codes]],
+    tables: Callable[[Array], tuple[Array, Array]],
     bits: int,
     group_size: int,
     offset: Array,

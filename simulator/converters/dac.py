@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator import registry
+from simulator.converters.spans import Span
 from simulator.errors import ModelError
 from simulator.quantities import Volts
 from simulator.schema import parameter
@@ -26,12 +27,22 @@ class DAC:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        registry.register("dac", cls)
+        registry.defined("dac", cls)
 
     @property
     def is_ideal(self) -> bool:
         """True where inputs pass unchanged, without any limit."""
         return self.bits == 0
+
+    @property
+    def level_count(self) -> int:
+        """Levels between the lowest and the highest input; 1 for an ideal one."""
+        return 1 if self.is_ideal else int(2**self.bits)
+
+    @property
+    def span(self) -> Span:
+        """What ranges of inputs it can have: symmetric, or up from zero where it is unsigned."""
+        return Span.SYMMETRIC if self.signed else Span.POSITIVE
 
     @property
     def magnitude_bits(self) -> int:
@@ -130,6 +141,11 @@ class SignMagnitudeDAC(DAC):
     def __post_init__(self) -> None:
         if self.bits == 1:
             raise ModelError("SignMagnitudeDAC: bits = 1 leaves no magnitude; use 0 or at least 2")
+
+    @property
+    def level_count(self) -> int:
+        """As many on either side of zero, and zero."""
+        return super().level_count - (not self.is_ideal)
 
     @property
     def magnitude_bits(self) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from simulator.converters.adc import ADC
 from simulator.converters.dac import DAC
 from simulator.errors import ModelError
-from simulator.quantities import Amps, Array, Uniforms, Volts
+from simulator.quantities import Amps, Array, Codes, Uniforms, Volts
 from simulator.schema import parameter
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ def _even_steps(resolution: float) -> int | None:
     """Number of steps between the full scales; None where these are not levels themselves."""
     half = round(0.5 / resolution) if resolution > 0 else 0
     return 2 * half if half and abs(2 * half * resolution - 1) < 1e-12 else None
+
+
+def _level_count(resolution: float) -> int:
+    return 1 + round(1 / resolution) if resolution > 0 else 1
 
 
 def _nearest(values: Array, full: Array, resolution: float, xp: ModuleType) -> Array:
@@ -47,6 +51,11 @@ class MidTreadDAC(DAC):
     def is_ideal(self) -> bool:
         """True without a resolution."""
         return self.resolution == 0
+
+    @property
+    def level_count(self) -> int:
+        """Steps between the full scales, rounded, and one."""
+        return _level_count(self.resolution)
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
         """Between the full scales; None where these are not levels themselves."""
@@ -76,6 +85,11 @@ class MidTreadADC(ADC):
     def is_ideal(self) -> bool:
         """True without a resolution."""
         return self.resolution == 0
+
+    @property
+    def level_count(self) -> int:
+        """Steps between the full scales, rounded, and one."""
+        return _level_count(self.resolution)
 
     @property
     def codes(self) -> int:
@@ -110,7 +124,7 @@ class MidTreadADC(ADC):
 
     def convert(
         self, amps: Amps, low: Amps, high: Amps, kernels: Kernels, dither: Uniforms | None = None
-    ) -> Amps:
+    ) -> Codes:
         """The nearest level between ``-high`` and ``high``."""
         steps = _even_steps(self.resolution)
         if steps is not None:

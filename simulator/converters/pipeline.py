@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from simulator.converters.adc import ComponentNormals
+from simulator.converters.adc import FabricationDraw
 from simulator.converters.circuit import (
     COMPARATOR,
     SMALLEST_CAPACITOR,
@@ -20,7 +20,7 @@ from simulator.converters.circuit import (
     deviations_of,
     lines_of,
 )
-from simulator.quantities import Array, Codes
+from simulator.quantities import Array
 from simulator.schema import parameter
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PipelineADC(CircuitADC):
         """Number of stages that are built."""
         return self.bits - 1
 
-    def fabricate(self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels) -> Stages:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Kernels) -> Stages:
         """Thresholds and gains of every stage of each group."""
         xp, count = kernels.xp, self._stages
 
@@ -84,7 +84,7 @@ class PipelineADC(CircuitADC):
             last=offsets[..., -1],
         )
 
-    def _codes(self, values: Array, made: Stages, xp: ModuleType) -> Codes:
+    def _codes(self, values: Array, made: Stages, xp: ModuleType) -> Array:
         lines = values.shape[5] if values.ndim > 5 else 1
 
         def of(value: Array) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from simulator.converters.adc import ComponentNormals
+from simulator.converters.adc import FabricationDraw
 from simulator.converters.circuit import (
     COMPARATOR,
     CircuitADC,
@@ -19,7 +19,7 @@ from simulator.converters.circuit import (
     deviations_of,
     digits_of,
 )
-from simulator.quantities import Array, Codes
+from simulator.quantities import Array
 from simulator.schema import parameter
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class RampADC(CircuitADC):
     )
 
     def fabricate(
-        self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels
+        self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Kernels
     ) -> Decisions:
         """Levels of the DAC of each array, offsets of all comparators."""
         xp = kernels.xp
@@ -67,7 +67,7 @@ class RampADC(CircuitADC):
             offsets[..., 0], 1, xp,
         )  # fmt: skip
 
-    def _codes(self, values: Array, made: Decisions, xp: ModuleType) -> Codes:
+    def _codes(self, values: Array, made: Decisions, xp: ModuleType) -> Array:
         return made.find(values, xp)
 
     def _levels(self, deviations: Array, xp: ModuleType) -> Array:
@@ -84,7 +84,7 @@ class RampADC(CircuitADC):
         levels = 2 * total / across - (1 - 0.5**bits)
         return levels / (1 + self._inverse_gain * (across + total) / across)
 
-    def _tables(self, deviations: Array, xp: ModuleType) -> tuple[Array, Codes]:
+    def _tables(self, deviations: Array, xp: ModuleType) -> tuple[Array, Array]:
         """Thresholds halfway between levels in their order, and the counts in that order."""
         levels = self._levels(deviations, xp)
         order = xp.argsort(levels, axis=1, kind="stable")

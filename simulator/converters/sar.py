@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from simulator.converters.adc import ComponentNormals
+from simulator.converters.adc import FabricationDraw
 from simulator.converters.circuit import (
     COMPARATOR,
     CircuitADC,
@@ -22,7 +22,7 @@ from simulator.converters.circuit import (
 )
 from simulator.converters.ramp import signed_levels
 from simulator.errors import ModelError
-from simulator.quantities import Array, Codes
+from simulator.quantities import Array
 from simulator.schema import parameter
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SarADC(CircuitADC):
             raise ModelError("SarADC: bits = 1 leaves nothing to split; set split_cdac = False")
 
     def fabricate(
-        self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Kernels
+        self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Kernels
     ) -> Decisions:
         """Thresholds and comparator offset of each group."""
         xp, size = kernels.xp, self.group_size
@@ -60,7 +60,7 @@ class SarADC(CircuitADC):
             offsets[..., 0], size, xp,
         )  # fmt: skip
 
-    def _codes(self, values: Array, made: Decisions, xp: ModuleType) -> Codes:
+    def _codes(self, values: Array, made: Decisions, xp: ModuleType) -> Array:
         return made.find(values, xp)
 
     def _levels(self, deviations: Array, xp: ModuleType) -> Array:
@@ -93,7 +93,7 @@ class SarADC(CircuitADC):
         levels = total * xp.where(steps < 0, -1.0, 1.0) + 0.5**bits
         return levels / (1 + self._inverse_gain)
 
-    def _tables(self, deviations: Array, xp: ModuleType) -> tuple[Array, Codes]:
+    def _tables(self, deviations: Array, xp: ModuleType) -> tuple[Array, Array]:
         """Thresholds as the search meets them: a code that an earlier bit rules out has no width.
 
         The code of an input is at least c where it passes the comparison that sets the last bit

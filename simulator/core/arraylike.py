@@ -74,7 +74,10 @@ def on_device(method: Method) -> Method:
 
     @wraps(method)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with self.backend.active():
+        backend = self.backend
+        if not backend.is_asynchronous:
+            return method(self, *args, **kwargs)
+        with backend.active():
             return method(self, *args, **kwargs)
 
     return cast(Method, run)
@@ -117,23 +120,67 @@ class ArrayLike(ABC):
 
     @on_device
     def matvec(self, vec: Any) -> Any:
-        """A @ x for x of shape (n,) or (n, 1); result (m,) or (m, 1). Raises ShapeError."""
+        """``A @ x`` for one vector.
+
+        Args:
+            vec: (n,) or (n, 1), in units of the algorithm.
+
+        Returns:
+            (m,) or (m, 1).
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
+        """
         return self._vector_product(vec, transposed=False, column_shape=lambda n: (n, 1))
 
     @on_device
     def vecmat(self, vec: Any) -> Any:
-        """x @ A for x of shape (m,) or (1, m); result (n,) or (1, n). Raises ShapeError."""
+        """``x @ A`` for one vector: the same array, driven on its rows.
+
+        Args:
+            vec: (m,) or (1, m), in units of the algorithm.
+
+        Returns:
+            (n,) or (1, n).
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
+        """
         return self._vector_product(vec, transposed=True, column_shape=lambda m: (1, m))
 
     @on_device
     def rmatvec(self, vec: Any) -> Any:
-        """The adjoint product ``A.conj().T @ x`` for x of shape (m,) or (m, 1)."""
+        """The adjoint product ``A.conj().T @ x`` for one vector.
+
+        Args:
+            vec: (m,) or (m, 1).
+
+        Returns:
+            (n,) or (n, 1).
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
+        """
         x = numeric_array(vec, "input", self.backend)
         return self.vecmat(x.reshape(-1).conj()).conj().reshape(-1, *x.shape[1:])
 
     @on_device
     def matmat(self, mat: Any) -> Any:
-        """A @ X for X of shape (..., n, k); result (..., m, k). Raises ShapeError."""
+        """``A @ X`` for matrices and stacks of them.
+
+        Args:
+            mat: (..., n, k): k vectors, one for each column.
+
+        Returns:
+            (..., m, k).
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
+        """
         return self._where_it_came_from(self._columns_product(self._input(mat)), mat)
 
     def _columns_product(self, x: Any) -> Any:
@@ -149,9 +196,19 @@ class ArrayLike(ABC):
 
     @on_device
     def rmatmat(self, mat: Any) -> Any:
-        """X @ A for X of shape (..., k, m); result (..., k, n). Raises ShapeError.
+        """``X @ A`` for matrices and stacks of them.
 
         SciPy's operators mean ``A.conj().T @ X`` by this name; see ``as_linear_operator``.
+
+        Args:
+            mat: (..., k, m): k vectors, one for each row.
+
+        Returns:
+            (..., k, n).
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
         """
         x = self._input(mat)
         if x.ndim < 2 or x.shape[-1] != self.shape[0]:
@@ -163,13 +220,35 @@ class ArrayLike(ABC):
 
     @on_device
     def matmul(self, x: Any) -> Any:
-        """``self @ x`` with NumPy's rules for vectors, matrices and stacks."""
+        """``self @ x`` with NumPy's rules for vectors, matrices and stacks.
+
+        Args:
+            x: (n,), (n, k) or (..., n, k); another core counts as the matrix it holds.
+
+        Returns:
+            (m,), (m, k) or (..., m, k), on the device that ``x`` came from.
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
+        """
         array = self._input(x)
         out = self.matvec(array) if array.ndim == 1 else self._columns_product(array)
         return self._where_it_came_from(out, x)
 
     def rmatmul(self, x: Any) -> Any:
-        """``x @ self`` with NumPy's rules for vectors, matrices and stacks."""
+        """``x @ self`` with NumPy's rules for vectors, matrices and stacks.
+
+        Args:
+            x: (m,), (k, m) or (..., k, m); another core counts as the matrix it holds.
+
+        Returns:
+            (n,), (k, n) or (..., k, n), on the device that ``x`` came from.
+
+        Raises:
+            ShapeError: another shape.
+            InputError: values that are not finite numbers; no programming yet.
+        """
         array = self._input(x)
         out = self.vecmat(array) if array.ndim == 1 else self.rmatmat(array)
         return self._where_it_came_from(out, x)

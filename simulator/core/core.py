@@ -6,12 +6,13 @@ import copy
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.backend import Backend, select_backend
-from simulator.chip.chip import Arrays
+from simulator.chip.chip import Chip
 from simulator.core.arraylike import (
     NUMERIC_KINDS,
     ArrayLike,
@@ -35,20 +36,24 @@ from simulator.core.complex_matrices import (
 )
 from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
-from simulator.core.partition_names import Geometry
+from simulator.core.partition_names import PartitionNames
 from simulator.core.physical_arrays import ArrayPart, parts_of
 from simulator.errors import InputError, ShapeError
 from simulator.hardware.build import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
+from simulator.multiply.multiplier import Multiplier, VectorNumbers
 from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
 from simulator.randomness import RandomSource
 
+if TYPE_CHECKING:
+    from simulator.core.converter_ranges import ConverterRanges
+
 log = logging.getLogger(__name__)
 
 
-class AnalogCore(Geometry, ArrayLike):
+class AnalogCore(PartitionNames, ArrayLike):
     """A matrix on resistive crossbar arrays that multiplies like a NumPy array.
 
     Args:
@@ -58,7 +63,7 @@ class AnalogCore(Geometry, ArrayLike):
         empty_matrix: leave the arrays unprogrammed.
         stream: number that tells cores of the same ``simulation.seed`` apart.
         entropy: gives 64 bits where there is no seed; None takes them from NumPy's global state.
-        numbering: gives the first number of the vectors of a call; see ``Arrays``.
+        numbering: gives the first number of the vectors of a call; see ``VectorNumbers``.
         backend: where to compute; None follows ``simulation.useGPU`` and ``gpu_id``.
 
     Raises:
@@ -70,6 +75,8 @@ class AnalogCore(Geometry, ArrayLike):
     ndim = 2
     rslice = None
     cslice = None
+    # Counts changes of the cells, for whoever keeps something that follows from them.
+    version = 0
 
     def __init__(
         self,
@@ -88,8 +95,7 @@ class AnalogCore(Geometry, ArrayLike):
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
-        self._dtype: Any = None
-        self._fast: tuple[Any, Any, int, int] | None = None
+        self._fast: tuple[Any, ...] | None = None
         self.complex_valued = bool(core.complex_matrix or core.complex_input)
         self._lay_out(matrix, trees, several, numbering)
         if not empty_matrix:
@@ -104,7 +110,16 @@ class AnalogCore(Geometry, ArrayLike):
         expansion = 2 if self.complex_valued else 1
         self.nrow, self.ncol = (length * expansion for length in self._shape)
         shape = (self.nrow, self.ncol)
-        self.arrays = Arrays(shape, trees, several, self._backend, self._random, numbering)
+        self.chip = Chip(shape, trees, several, self._backend, self._random)
+        self._numbers = VectorNumbers(numbering)
+
+    @cached_property
+    def _mvm(self) -> Multiplier:
+        return Multiplier(self.chip, "mvm", self._numbers)
+
+    @cached_property
+    def _vmm(self) -> Multiplier:
+        return Multiplier(self.chip, "vmm", self._numbers)
 
     # -- programming -------------------------------------------------------------------------
 
@@ -117,11 +132,20 @@ class AnalogCore(Geometry, ArrayLike):
         *,
         draw: int | None = None,
     ) -> None:
-        """Program ``matrix``, of the core's shape; if this fails, the core stays as it was.
+        """Program all cells; if this fails, the core stays as it was.
 
-        ``error_mask`` = (rows, columns) programs only those cells and leaves all others.
-        ``verbose`` logs the range of the matrix. ``draw`` names the random numbers of the
-        programming: the same number draws the same errors again; None draws new ones.
+        Args:
+            matrix: (m, n), in units of the algorithm; finite, and complex only in a complex core.
+            verbose: log the range of the matrix.
+            error_mask: (rows, columns), slices of the cells to program; all others stay.
+            draw: a number in [0, 2**31) that names the random numbers of this programming: the
+                same one draws the same errors again. None draws new ones.
+
+        Raises:
+            ShapeError: a matrix of another shape.
+            InputError: values that are not finite numbers.
+            ModelError: a device model that returns something else than conductances.
+            ParameterError: a ``draw`` out of range.
         """
         matrix = checked_matrix(matrix, self.params.core, self._backend)
         if matrix.shape != self.shape:
@@ -134,32 +158,31 @@ class AnalogCore(Geometry, ArrayLike):
         warn_two_sided(self.params, matrix.dtype)
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
-        self.arrays.program(weights, self._weight_scaling(weights), draw)
-        self._dtype = matrix.dtype
+        self.chip.program(weights, self._weight_scaling(weights), matrix.dtype, draw)
         self._forget()
 
     @on_device
     def _assign(self, rows: range, cols: range, value: Any) -> None:
         require_finite(value, "weights", self._backend)
-        if self._dtype is not None and value.dtype != self._dtype:
+        if self.dtype is not None and value.dtype != self.dtype:
             refuse_complex(value, self.params.core)
-            complex_type = np.result_type(self._dtype, np.complex64)
+            complex_type = np.result_type(self.dtype, np.complex64)
             # As in NumPy, a block takes the dtype of the array it goes to.
-            value = value.astype(complex_type if value.dtype.kind == "c" else self._dtype)
+            value = value.astype(complex_type if value.dtype.kind == "c" else self.dtype)
         if (len(rows), len(cols)) == self.shape:
             matrix = self._backend.xp.empty(self.shape, dtype=value.dtype)
             row_index = self._backend.asarray(np.asarray(rows))[:, None]
             matrix[row_index, self._backend.asarray(np.asarray(cols))] = value
             self.set_matrix(matrix)
             return
-        if self._dtype is None:
+        if self.dtype is None:
             raise InputError("a part of an unprogrammed core; program the whole matrix first")
         refuse_complex(value, self.params.core)
-        warn_range(value, self.arrays.scaling)
+        warn_range(value, self.chip.scaling)
         blocks = [(rows, cols, value)]
         if self.complex_valued:
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
-        self.arrays.reprogram(blocks)
+        self.chip.reprogram(blocks)
         self._forget()
 
     def _weight_scaling(self, weights: Any) -> WeightScaling:
@@ -176,31 +199,39 @@ class AnalogCore(Geometry, ArrayLike):
 
     @on_device
     def get_matrix(self) -> Any:
-        """The matrix the cells hold, (m, n), in the dtype of the programmed matrix.
+        """The matrix that the cells hold now.
 
-        It contains clipping, quantisation and programming errors; no read noise, no converters.
-        Of a complex core the left half of the arrays is read. Raises InputError before the first
-        programming.
+        Returns:
+            (m, n), in units of the algorithm and the dtype of the programmed matrix. It contains
+            clipping, quantisation, programming errors and drift; no read noise, no converters. Of
+            a complex core the left half of the arrays is read.
+
+        Raises:
+            InputError: before the first programming.
         """
-        self._require_programmed()
-        full = self.arrays.weights()
+        dtype = self.chip.held[0].dtype
+        full = self.chip.weights()
         if not self.complex_valued:
-            return store_as(full, self._dtype, self._backend.xp)
-        return collapse_matrix(full).astype(np.result_type(self._dtype, np.complex64))
+            return store_as(full, dtype, self._backend.xp)
+        return collapse_matrix(full).astype(np.result_type(dtype, np.complex64))
 
     @on_device
     def get_effective_matrix(self) -> Any:
-        """The matrix that the arrays multiply by, (m, n): what a layer back-propagates through.
+        """The matrix that the arrays multiply by: what a layer back-propagates through.
 
-        ``get_matrix`` as a product sees it: with the wires between the cells and, where it is
-        drawn for each output, the mean of read noise; of nonlinear cells what small voltages
-        meet, of gated ones the cells without wires. Raises InputError before the first programming
-        and for complex cores.
+        Returns:
+            (m, n), ``get_matrix`` as a product sees it: with the wires between the cells, with
+            gains that make up for drift and, where it is drawn for each output, the mean of read
+            noise; of nonlinear cells what small voltages meet, of gated ones the cells without
+            wires. A new array of float32 or float64.
+
+        Raises:
+            InputError: before the first programming, and for complex cores.
         """
-        self._require_programmed()
+        dtype = self.chip.held[0].dtype
         if self.complex_valued:
             raise InputError("a complex core has no single matrix of real weights")
-        return self.arrays.effective(compute_dtype(self._dtype, self._dtype))
+        return self.chip.effective(compute_dtype(dtype, dtype))
 
     # -- multiplying -------------------------------------------------------------------------
 
@@ -209,9 +240,9 @@ class AnalogCore(Geometry, ArrayLike):
         # at one output. A NaN or infinity in an input reaches every output.
         fast = self._fast
         if fast is not None:
-            weights, dtype, length, version = fast
-            fits = type(x) is type(weights) and x.dtype == dtype and 0 < x.ndim < 3
-            if fits and x.shape[0] == length and version == self.version:
+            weights, array, dtype, length, chip, programmed = fast
+            fits = type(x) is array and x.dtype == dtype and 0 < x.ndim < 3
+            if fits and x.shape[0] == length and chip.programmed is programmed:
                 with np.errstate(all="ignore"):
                     y = weights @ x
                 first = y[0]
@@ -221,36 +252,52 @@ class AnalogCore(Geometry, ArrayLike):
 
     def _apply(self, inputs: Any, transposed: bool, single: bool) -> Any:
         require_finite_input(inputs, self._backend)
-        self._require_programmed()
+        # Taken once: another thread may program the core meanwhile.
+        chips = self.chip.programmed or self.chip.held
+        multiply, held = self._vmm if transposed else self._mvm, chips[0].dtype
         option = self.params.core.output_dtype
-        dtype = output_dtype(option, self._dtype, inputs.dtype, self.complex_valued)
-        compute = compute_dtype(self._dtype, inputs.dtype)
+        dtype = output_dtype(option, held, inputs.dtype, self.complex_valued)
+        compute = compute_dtype(held, inputs.dtype)
         if self.complex_valued:
-            out = self._apply_complex(inputs, compute, transposed, single)
+            # Real and imaginary parts drive the expanded array together.
+            lines = expand_inputs(inputs, transposed, single, self._backend.xp)
+            out = multiply(chips, lines.astype(compute, copy=False))
+            out = collapse_outputs(out, transposed, single)
         elif inputs.dtype.kind == "c":
             # Real and imaginary parts are applied one after the other.
-            re = self.arrays.apply(inputs.real.astype(compute), transposed)
-            out = re + 1j * self.arrays.apply(inputs.imag.astype(compute), transposed)
+            re = multiply(chips, inputs.real.astype(compute))
+            out = re + 1j * multiply(chips, inputs.imag.astype(compute))
         else:
-            out = self.arrays.apply(inputs.astype(compute, copy=False), transposed)
-            if not transposed and dtype == compute:
-                self._keep_fast(dtype)
-        return store_as(out, dtype, self._backend.xp)
+            out = multiply(chips, inputs.astype(compute, copy=False))
+            if self._may_be_fast and not transposed and dtype == compute:
+                self._keep_fast(chips, dtype)
+        return out if out.dtype == dtype else store_as(out, dtype, self._backend.xp)
 
     @on_device
     def multiply(self, inputs: Any, product: Product, transposed: bool = False) -> Any:
-        """The matrix times the vectors that ``product`` makes of ``inputs``: (m, *rest).
+        """The matrix times the vectors that ``product`` makes of ``inputs``.
 
-        For layers whose inputs are not columns of a matrix; the result is in the dtype the
-        computation needs. ``transposed`` drives the rows and reads the columns: (n, *rest). Raises
-        InputError for complex cores and, on the CPU, for NaN or infinity.
+        For layers whose inputs are not columns of a matrix, such as the images of a convolution.
+
+        Args:
+            inputs: what the product takes, in units of the algorithm.
+            product: how inputs drive the lines; see ``Product``.
+            transposed: drive the rows and read the columns.
+
+        Returns:
+            (m, *rest), or (n, *rest) where ``transposed``, with ``rest`` the shape of the vectors;
+            in the dtype that the computation needs, float32 or float64.
+
+        Raises:
+            InputError: complex cores or inputs; NaN or infinity, on the CPU; no programming yet.
         """
         require_finite_input(inputs, self._backend)
-        self._require_programmed()
+        chips = self.chip.held
         if self.complex_valued or inputs.dtype.kind == "c":
             raise InputError("a product of its own needs a real core and real inputs")
-        compute = compute_dtype(self._dtype, inputs.dtype)
-        return self.arrays.apply(inputs.astype(compute, copy=False), transposed, product)
+        compute = compute_dtype(chips[0].dtype, inputs.dtype)
+        multiply = self._vmm if transposed else self._mvm
+        return multiply(chips, inputs.astype(compute, copy=False), product)
 
     @property
     @on_device
@@ -260,63 +307,97 @@ class AnalogCore(Geometry, ArrayLike):
         Infinite where nothing but a product is left of the path, zero where a stage of it rounds,
         draws or scales by the input.
         """
-        self._require_programmed()
+        chips = self.chip.held
         if self.complex_valued:
             return 0.0
-        return min(stack.path(False).linear_reach for stack in self.arrays.stacks)
+        return min(path.linear_reach(chip) for path, chip in zip(self._mvm.paths, chips))
 
     @property
     @on_device
     def keeps_zero(self) -> bool:
         """True where an input of zero becomes a voltage of exactly zero."""
-        return all(stack.hardware.mvm.keeps_zero(self._backend) for stack in self.arrays.stacks)
+        return all(path.plan.periphery.keeps_zero(self._backend) for path in self._mvm.paths)
+
+    def converter_ranges(self, transposed: bool = False) -> ConverterRanges:
+        """Levels and full-scale limits of the DACs and the ADCs of one direction.
+
+        Args:
+            transposed: those of ``x @ core`` instead of ``core @ x``.
+
+        Returns:
+            A frozen value: ``dac`` with ``levels``, ``span``, ``low`` and ``high`` in units of the
+            inputs; ``adc`` likewise, with a limit for each weight slice, (slices,), in currents of
+            one full cell at full input. Ideal converters have one level and no limits. Where
+            arrays differ, levels are those of the first that has a converter, and the ADC limits
+            those of the widest range.
+        """
+        from simulator.core.converter_ranges import converter_ranges
+
+        plans = [tiles.vmm if transposed else tiles.mvm for tiles in self.chip.tiles]
+        return converter_ranges(plans, len(self.slice_weights))
+
+    @property
+    def slice_weights(self) -> np.ndarray:
+        """What the codes of each weight slice count in a result, (slices,), relative magnitudes."""
+        return np.abs(self.chip.tiles[0].hardware.code.merge[:, 0])
+
+    @property
+    def cell_count(self) -> int:
+        """Number of memory cells of all arrays, unit columns apart."""
+        return int(self.chip.tiles[0].hardware.code.merge.size) * self.nrow * self.ncol
 
     @on_device
     def get_state(self) -> dict[str, Any]:
         """Everything a later ``set_state`` needs to continue bit for bit.
 
-        Conductances as NumPy arrays, the range of the weights, and the state of the random
-        streams; numbers and strings besides. Parameters are not part of it.
+        Returns:
+            Conductances in units of Gmax as NumPy arrays, the range of the weights, the time, and
+            the state of the random streams; numbers and strings besides. Parameters are not part
+            of it.
+
+        Raises:
+            InputError: before the first programming.
         """
-        self._require_programmed()
-        return {"dtype": np.dtype(self._dtype).str, **self.arrays.get_state(), **self._random.state}
+        counters = {"vectors": self._numbers.count, **self._random.state}
+        dtype = self.chip.held[0].dtype
+        return {"dtype": np.dtype(dtype).str, **self.chip.get_state(), **counters}
 
     @on_device
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from ``get_state`` of a core of the same shape and hardware.
 
-        Raises InputError for a state that does not fit; the core then stays as it was.
+        Args:
+            state: what ``get_state`` returned, also in an earlier process.
+
+        Raises:
+            InputError: a state that does not fit; the core then stays as it was.
         """
         try:
             dtype, random = np.dtype(state["dtype"]), copy.copy(self._random)
             if dtype.kind not in NUMERIC_KINDS or (dtype.kind == "c" and not self.complex_valued):
                 raise ValueError(f"dtype {dtype}")
             random.state = state
+            vectors = int(state["vectors"])
+            if vectors < 0:
+                raise ValueError(f"{vectors} vectors")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
-        self.arrays.set_state(state)
-        self._random.state, self._dtype = state, dtype
+        self.chip.set_state(state, dtype)
+        self._random.state, self._numbers.count = state, vectors
         self._forget()
 
-    def _require_programmed(self) -> None:
-        if self._dtype is None:
-            raise InputError("the core has not been programmed")
+    @cached_property
+    def _may_be_fast(self) -> bool:
+        """True where the whole path can be one matrix, and a look at values costs no wait."""
+        paths = self._mvm.paths
+        alone = len(paths) == 1 and paths[0].is_plain
+        return alone and not self.complex_valued and not self._backend.is_asynchronous
 
-    def _apply_complex(self, inputs: Any, compute: Any, transposed: bool, single: bool) -> Any:
-        """Drive real and imaginary parts together on the expanded array."""
-        lines = expand_inputs(inputs, transposed, single, self._backend.xp)
-        outputs = self.arrays.apply(lines.astype(compute, copy=False), transposed)
-        return collapse_outputs(outputs, transposed, single)
-
-    def _keep_fast(self, dtype: Any) -> None:
-        """Remember the merged matrix where nothing else is left of the path."""
-        if self._backend.is_asynchronous:
-            return
-        # Asked for first: another thread may program the core while the matrix is found.
-        version = self.version
-        weights = self.arrays.one_matrix(dtype)
-        if weights is not None:
-            self._fast = weights, dtype, self.ncol, version
+    def _keep_fast(self, chips: Any, dtype: Any) -> None:
+        """Remember the merged matrix, where nothing else is left of the path."""
+        if self._mvm.paths[0].is_one_matrix(chips[0]):
+            weights = chips[0].mvm.matrix[dtype][0]
+            self._fast = weights, type(weights), dtype, self.ncol, self.chip, chips
 
     def _forget(self) -> None:
         """The cells changed: drop the merged matrix."""
@@ -333,11 +414,21 @@ class AnalogCore(Geometry, ArrayLike):
         phase: int = 0,
         transposed: bool = False,
     ) -> IRDrop:
-        """Node voltages and cell currents of one tile for one vector, in volts and amperes.
+        """Node voltages and cell currents of one tile for one vector, without read noise.
 
-        ``x`` (ncol,) as in ``core @ x``; (nrow,) as in ``x @ core`` where ``transposed``. ``part``
-        picks the tile by row and column part, ``phase`` the digit of bit-sliced inputs, least
-        significant first. Without read noise. Raises InputError for a tile that is not there.
+        Args:
+            x: (ncol,) as in ``core @ x``; (nrow,) as in ``x @ core`` where ``transposed``.
+            part: the tile, by row part and column part.
+            weight_slice: the bit slice of the weights, least significant first.
+            phase: the digit of bit-sliced inputs, least significant first.
+            transposed: drive the rows and read the columns.
+
+        Returns:
+            Volts and amperes at every cell of the tile, with its wires and without; see `IRDrop`.
+
+        Raises:
+            ShapeError: an input of another shape, or complex numbers.
+            InputError: a tile, slice or phase that is not there; no programming yet.
         """
         lines = numeric_array(x, "input", self._backend)
         wanted = self.nrow if transposed else self.ncol
@@ -347,9 +438,33 @@ class AnalogCore(Geometry, ArrayLike):
                 f"input of shape {lines.shape} and dtype {lines.dtype}"
             )
         require_finite(lines, "input", self._backend)
-        self._require_programmed()
-        values = lines.astype(np.float64)
-        return ir_drop(self.arrays, values, part, weight_slice, phase, transposed)
+        values, chips = lines.astype(np.float64), self.chip.held
+        multiplier = self._vmm if transposed else self._mvm
+        return ir_drop(multiplier.paths, self.chip, chips, values, part, weight_slice, phase)
+
+    # -- time --------------------------------------------------------------------------------
+
+    @property
+    def time(self) -> float:
+        """Time since programming, in the time unit of the drift model (mostly seconds).
+
+        Assigning looks at the same chip at that time: every cell keeps what it drew at its
+        programming. A fresh core starts at ``xbar.device.time``. Raises ParameterError for a time
+        that is no number >= 0, ModelError for one that a model does not describe.
+        """
+        return self.chip.time
+
+    @time.setter
+    @on_device
+    def time(self, time: float) -> None:
+        self.chip.set_time(time)
+        self._forget()
+
+    @property
+    @on_device
+    def compensation(self) -> Any:
+        """What products are multiplied by to make up for drift: a number, or one per weight."""
+        return self.chip.compensation
 
     # -- face --------------------------------------------------------------------------------
 
@@ -366,7 +481,8 @@ class AnalogCore(Geometry, ArrayLike):
     @property
     def dtype(self) -> Any:
         """Dtype of the programmed matrix; None before the first programming."""
-        return self._dtype
+        chips = self.chip.programmed
+        return None if chips is None else chips[0].dtype
 
     @property
     def weight_clipping(self) -> bool:
@@ -381,18 +497,31 @@ class AnalogCore(Geometry, ArrayLike):
     @property
     def cores(self) -> list[list[ArrayPart]]:
         """The physical arrays, ``cores[row part][column part]``."""
-        return parts_of(self.arrays, self._forget)
+        return parts_of(self.chip, self._forget)
 
     def recorders(self, transposed: bool) -> list[Recorder]:
-        """What was recorded at the ADCs of one direction, for each stack of tiles."""
-        return self.arrays.recorders(transposed)
+        """What was recorded at the ADCs of one direction.
+
+        Args:
+            transposed: those of ``x @ core`` instead of ``core @ x``.
+
+        Returns:
+            A recorder for each stack of tiles, one where all arrays share their parameters; none
+            where ``simulation.analytics.profile_adc_inputs`` is off.
+        """
+        return (self._vmm if transposed else self._mvm).recorders
 
     def __repr__(self) -> str:
         arrays = f"{self.num_cores_row}x{self.num_cores_col}"
         return (
-            f"AnalogCore(shape={self.shape}, dtype={self._dtype}, "
+            f"AnalogCore(shape={self.shape}, dtype={self.dtype}, "
             f"style={self.params.core.style.name}, arrays={arrays})"
         )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_fast": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What an older version saved brings arrays that know what a core has now.
+        arrays = state.pop("arrays", None)
+        self.__dict__.update(state if arrays is None else arrays.renewed(state))

@@ -25,6 +25,7 @@ def compute_dtype(matrix: Any, inputs: Any) -> np.dtype:
     return np.dtype(np.float32) if promoted.itemsize <= 4 else np.dtype(np.float64)
 
 
+@cache
 def output_dtype(option: OutputDType, matrix: Any, inputs: Any, complex_valued: bool) -> np.dtype:
     """Dtype of results for ``core.output_dtype``; complex where the numbers are."""
     if option == OutputDType.NATIVE:

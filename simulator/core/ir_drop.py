@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from simulator.chip.chip import Arrays
+from simulator.chip.chip import Chip
+from simulator.chip.programmed import Programmed
 from simulator.errors import InputError
+from simulator.multiply.path import Path
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ class IRDrop:
 
 
 def ir_drop(
-    arrays: Arrays, x: Any, part: tuple[int, int], weight_slice: int, phase: int, transposed: bool
-) -> IRDrop:
-    """What ``AnalogCore.ir_drop`` returns."""
+    paths: Sequence[Path], chip: Chip, chips: Sequence[Programmed], x: Any, part: tuple[int, int],
+    weight_slice: int, phase: int,
+) -> IRDrop:  # fmt: skip
+    """What ``AnalogCore.ir_drop`` returns; ``paths`` are those of its direction."""
     try:
         r, c = (operator.index(number) for number in part)
         weight_slice, phase = operator.index(weight_slice), operator.index(phase)
@@ -60,31 +64,28 @@ def ir_drop(
             f"part {part!r}, weight_slice {weight_slice!r}, phase {phase!r}; needed are two "
             "integers, an integer, and an integer"
         ) from None
-    if not (0 <= r < len(arrays.rows.sizes) and 0 <= c < len(arrays.cols.sizes)):
-        counts = len(arrays.rows.sizes), len(arrays.cols.sizes)
+    if not (0 <= r < len(chip.rows.sizes) and 0 <= c < len(chip.cols.sizes)):
+        counts = len(chip.rows.sizes), len(chip.cols.sizes)
         raise InputError(f"part {part}; the matrix has {counts} row and column parts")
-    several = len(arrays.stacks) > 1
-    stack = arrays.stacks[r * len(arrays.cols.sizes) + c if several else 0]
-    hardware = stack.hardware
-    if not 0 <= weight_slice < len(hardware.wired_slices):
-        raise InputError(
-            f"weight_slice {weight_slice}; weights have {len(hardware.wired_slices)} slice(s)"
-        )
-    path = stack.path(transposed)
-    lines = x[path.direction.inputs.slice, None]
-    scaling = path.line.scaling(lambda: x, stack.backend)
-    place = (0, 0) if several else (r, c)
-    state, ideal = path.tile_state(lines, scaling, place, weight_slice, phase)
-    volt, amp = hardware.cell.Vread, hardware.cell.Vread * hardware.cell.Gmax
+    index, _, _ = chip.place(r, c)
+    path, held = paths[index], chips[index]
+    slices = len(held.hardware.wired_slices)
+    if not 0 <= weight_slice < slices:
+        raise InputError(f"weight_slice {weight_slice}; weights have {slices} slice(s)")
+    lines = x[path.plan.direction.inputs.slice, None]
+    place = (0, 0) if len(paths) > 1 else (r, c)
+    state, ideal = path.tile_state(held, lines, x, place, weight_slice, phase)
+    cell = held.hardware.cell
+    volt, amp = cell.Vread, cell.Vread * cell.Gmax
 
     def on_host(values: Any) -> np.ndarray:
         # One tile and one vector.
-        return np.array(stack.backend.to_host(values)).reshape(values.shape[-4:-1])
+        return np.array(chip.backend.to_host(values)).reshape(values.shape[-4:-1])
 
     return IRDrop(
         volt * on_host(state.input_volts),
         volt * on_host(state.output_volts),
         amp * on_host(state.amps),
         amp * on_host(ideal.amps),
-        transposed,
+        path.plan.direction.is_vmm,
     )

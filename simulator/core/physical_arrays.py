@@ -14,8 +14,7 @@ import numpy as np
 from simulator.errors import InputError, ShapeError
 
 if TYPE_CHECKING:
-    from simulator.chip.chip import Arrays
-    from simulator.chip.tiles import TileStack
+    from simulator.chip.chip import Chip
     from simulator.parameters import CrossSimParameters
 
 
@@ -25,7 +24,7 @@ HOW_TO_WRITE = (
 )
 
 
-class Conductances(np.ndarray):
+class HeldConductances(np.ndarray):
     """A read-only copy of conductances; writing says how to change the array itself."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -37,7 +36,7 @@ class Conductances(np.ndarray):
         """Results are plain arrays; writing into the copy is refused."""
         if any(out is self for out in kwargs.get("out", ())):
             raise ValueError(HOW_TO_WRITE)
-        plain = [i.view(np.ndarray) if isinstance(i, Conductances) else i for i in inputs]
+        plain = [i.view(np.ndarray) if isinstance(i, HeldConductances) else i for i in inputs]
         return getattr(ufunc, method)(*plain, **kwargs)
 
 
@@ -46,11 +45,12 @@ class PhysicalArray:
 
     def __init__(
         self,
-        stack: TileStack,
-        where: tuple[int, int, slice, slice],
+        chip: Chip,
+        place: tuple[int, tuple[int, int, slice, slice]],
         changed: Callable[[], None],
     ) -> None:
-        self._stack, self._where, self._changed = stack, where, changed
+        self._chip, self._changed = chip, changed
+        self._index, self._where = place
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,9 +60,9 @@ class PhysicalArray:
     @property
     def matrix(self) -> np.ndarray:
         """Programmed conductances G / Gmax, (outputs, inputs); a fresh read-only copy."""
-        backend = self._stack.backend
-        values = backend.to_host(self._stack.held.cells[self._where])
-        copy = np.array(values).view(Conductances)
+        held = self._chip.held[self._index]
+        values = self._chip.backend.to_host(held.cells.matrix[self._where])
+        copy = np.array(values).view(HeldConductances)
         copy.flags.writeable = False
         return copy
 
@@ -80,30 +80,24 @@ class PhysicalArray:
             raise ShapeError(f"conductances of shape {values.shape}; the array has {self.shape}")
         if not np.isfinite(values).all() or (values < 0).any():
             raise InputError("conductances must be finite and not negative, in units of Gmax")
-        with self._stack.backend.active():
-            self._stack.replace_cells(self._where, values)
+        with self._chip.backend.active():
+            self._chip.put(self._index, self._where, values)
             self._changed()
 
 
 class ArrayPart:
     """All arrays that hold one part of the matrix."""
 
-    def __init__(
-        self,
-        stack: TileStack,
-        rows: slice,
-        cols: slice,
-        params: CrossSimParameters,
-        changed: Callable[[], None],
-    ) -> None:
-        code = stack.hardware.code
-        slices, sides = code.merge.shape
+    def __init__(self, chip: Chip, part: tuple[int, int], changed: Callable[[], None]) -> None:
+        index, rows, cols = chip.place(*part)
+        hardware = chip.tiles[index].hardware
+        slices, sides = hardware.code.merge.shape
         arrays = [
-            [PhysicalArray(stack, (i, side, rows, cols), changed) for side in range(sides)]
+            [PhysicalArray(chip, (index, (i, side, rows, cols)), changed) for side in range(sides)]
             for i in range(slices)
         ]
-        self.params = params
-        if stack.hardware.style.name == "BITSLICED":
+        self.params: CrossSimParameters = chip.tree(*part)
+        if hardware.style.name == "BITSLICED":
             self.core_slices = arrays
         elif sides == 2:
             self.core_pos, self.core_neg = arrays[0]
@@ -111,17 +105,9 @@ class ArrayPart:
             self.core = arrays[0][0]
 
 
-def parts_of(arrays: Arrays, changed: Callable[[], None]) -> list[list[ArrayPart]]:
+def parts_of(chip: Chip, changed: Callable[[], None]) -> list[list[ArrayPart]]:
     """The arrays by row part and column part; ``changed`` is called when one is written."""
-
-    def written() -> None:
-        arrays.compensate()
-        changed()
-
     return [
-        [
-            ArrayPart(*arrays.place(r, c), arrays.tree(r, c), written)
-            for c in range(len(arrays.cols.sizes))
-        ]
-        for r in range(len(arrays.rows.sizes))
+        [ArrayPart(chip, (r, c), changed) for c in range(len(chip.cols.sizes))]
+        for r in range(len(chip.rows.sizes))
     ]

@@ -4,8 +4,12 @@ A model is a frozen dataclass derived from :class:`Device`; defining the class r
 its name, so a class written in a notebook can be named in ``xbar.device.*.model`` at once.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from simulator.devices.base import Cell, Device, Draw, IdealDevice
-from simulator.devices.curves import plot_current, plot_drift, plot_spread
 from simulator.devices.generic import (
     NormalIndependentDevice,
     NormalInverseProportionalDevice,
@@ -14,12 +18,15 @@ from simulator.devices.generic import (
     UniformInverseProportionalDevice,
     UniformProportionalDevice,
 )
-from simulator.devices.measurements import Fit, from_measurements
 from simulator.devices.nonlinear import CellLaw, CubicDevice
 from simulator.devices.pcm import PCM, HermesPCM, PCMJoshi
 from simulator.devices.rram import RRAMCMO, RRAMMilo, RRAMWan, RRAMWan2022
 from simulator.devices.sonos import SONOS
 from simulator.devices.tables import TableDevice
+
+if TYPE_CHECKING:
+    from simulator.devices.curves import plot_current, plot_drift, plot_spread
+    from simulator.devices.measurements import Fit, from_measurements
 
 __all__ = [
     "PCM",
@@ -49,3 +56,18 @@ __all__ = [
     "plot_drift",
     "plot_spread",
 ]
+
+# Loaded when they are asked for: no core needs them.
+_ON_USE = {
+    "Fit": "measurements",
+    "from_measurements": "measurements",
+    "plot_current": "curves",
+    "plot_drift": "curves",
+    "plot_spread": "curves",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_ON_USE[name]}"), name)

@@ -128,14 +128,13 @@ class Device:
     # True where the spread after drift contains that of programming: drift then begins at the
     # target, and takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = False
-    # What has the standard normal that decides how it drifts: each cell one of its own, drawn when
-    # it is programmed, or all cells of a chip one together, drawn when the chip is made.
-    drift_drawn_per: ClassVar[Literal["cell", "chip"]] = "cell"
+    # True for a model that brings a random generator of its own: instead of a normal for each cell,
+    # `drifted` gets one number for all cells of a chip, drawn when the chip is made, as a seed.
+    drift_draws_for_itself: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls.__name__.startswith("_"):
-            registry.register("device", cls)
+        registry.defined("device", cls, selectable=not cls.__name__.startswith("_"))
 
     @property
     def is_ideal(self) -> bool:

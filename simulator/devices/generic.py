@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 from simulator.devices.base import SQRT_TWELVE, Cell, Device
 from simulator.kernels.programming import Spread
+from simulator.kernels.reference.cells import spread_scale
 from simulator.quantities import Siemens
 from simulator.schema import parameter
 
@@ -42,22 +43,27 @@ class _GenericDevice(Device):
 
 
 class _Independent:
+    spread: ClassVar[Spread] = Spread.CONSTANT
+
     def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Gmax, for every conductance."""
-        return cell.Gmax + 0.0 * siemens
+        return spread_scale(siemens, self.spread, cell.Gmax)
 
 
 class _Proportional:
+    spread: ClassVar[Spread] = Spread.CONDUCTANCE
+
     def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The conductance."""
-        return siemens
+        return spread_scale(siemens, self.spread, cell.Gmax)
 
 
 class _InverseProportional:
+    spread: ClassVar[Spread] = Spread.INVERSE
+
     def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Gmax squared over the conductance; zero for a cell that does not conduct."""
-        conducting = siemens > 0
-        return conducting * cell.Gmax**2 / (conducting * siemens + (1 - conducting) * cell.Gmax)
+        return spread_scale(siemens, self.spread, cell.Gmax)
 
 
 @dataclass(frozen=True)
@@ -96,11 +102,7 @@ class UniformInverseProportionalDevice(_InverseProportional, _GenericDevice):
     distribution: ClassVar[Literal["normal", "uniform"]] = "uniform"
 
 
-_SPREADS: dict[type, Spread] = {
-    NormalIndependentDevice: Spread.CONSTANT,
-    NormalProportionalDevice: Spread.CONDUCTANCE,
-    NormalInverseProportionalDevice: Spread.INVERSE,
-}
+_NORMAL = (NormalIndependentDevice, NormalProportionalDevice, NormalInverseProportionalDevice)
 
 
 def spread_of(model: Device) -> tuple[Spread, float] | None:
@@ -115,6 +117,7 @@ def spread_of(model: Device) -> tuple[Spread, float] | None:
     """
     if model.is_ideal:
         return Spread.NONE, 0.0
-    if isinstance(model, _GenericDevice) and type(model) in _SPREADS:
-        return _SPREADS[type(model)], model.magnitude
+    for kind in _NORMAL:
+        if type(model) is kind:
+            return kind.spread, model.magnitude
     return None

@@ -49,7 +49,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class LogTimeLine:
+class Trend:
     """A straight line over the logarithm of time, fitted by weighted least squares, in siemens.
 
     ``start`` is its value at ``reference`` seconds, ``per_decade`` its rise over a factor of 10 in
@@ -81,8 +81,8 @@ class Group:
     samples: tuple[Sample, ...]
     normality_chi2: float
     normality_dof: int
-    mean: LogTimeLine | None = None
-    sigma: LogTimeLine | None = None
+    mean: Trend | None = None
+    sigma: Trend | None = None
 
     @property
     def error(self) -> float:
@@ -285,7 +285,7 @@ def _group(target: float, measured: np.ndarray, time: np.ndarray) -> Group:
     return Group(target, tuple(samples), chi2, dof, means, sigmas)
 
 
-def _line(samples: list[Sample], values: list[float], errors: list[float]) -> LogTimeLine:
+def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Trend:
     """Weighted least squares; where some cells are all alike, every time counts the same."""
     reference = samples[0].time
     decades = np.log10([s.time / reference for s in samples])
@@ -298,7 +298,7 @@ def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Lo
     start = mean - slope * centre
     misses = np.asarray(values) - start - slope * decades
     start_se = math.sqrt(1 / weights.sum() + centre**2 / width) if known else 0.0
-    return LogTimeLine(
+    return Trend(
         reference=reference,
         start=float(start),
         start_se=start_se,
@@ -345,3 +345,9 @@ def _reduced(parts: list[tuple[float, int]]) -> float | None:
 
 def _number(value: float, error: float) -> str:
     return f"{value / MICRO:10.4f} +- {error / MICRO:.4f}"
+
+
+def __getattr__(name: str) -> Any:
+    from simulator.legacy import table
+
+    return table.lookup(__name__, name)

@@ -12,7 +12,7 @@ from simulator.circuits import Circuit, IdealCircuit, UncoupledNonlinearCircuit,
 from simulator.converters import ADC, DAC, ConverterRange
 from simulator.devices import Cell, CellLaw, Device, IdealDevice
 from simulator.errors import ModelError, ParameterError, warn_user
-from simulator.hardware.hardware import Hardware, Line, is_ideal
+from simulator.hardware.hardware import Hardware, Periphery, is_ideal
 from simulator.mapping import (
     CellLevels,
     CellStyle,
@@ -90,8 +90,8 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
         read=read,
         circuit=circuit,
         wired_slices=wired,
-        mvm=_line(params, "mvm", code, pair_in_array),
-        vmm=_line(params, "vmm", code, pair_in_array),
+        mvm=_periphery(params, "mvm", code, pair_in_array),
+        vmm=_periphery(params, "vmm", code, pair_in_array),
         pair_in_array=pair_in_array,
         shared_line=shared_line,
         column_limit=params.xbar.array.Icol_max,
@@ -175,7 +175,9 @@ def _drift_model(node: Any, programming: Any, cell: Cell) -> Device:
     return model
 
 
-def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array: bool) -> Line:
+def _periphery(
+    params: CrossSimParameters, direction: str, code: WeightCode, in_array: bool
+) -> Periphery:
     inputs = getattr(params.core.mapping.inputs, direction)
     adc_node = getattr(params.xbar.adc, direction)
     dac_node = getattr(params.xbar.dac, direction)
@@ -202,7 +204,7 @@ def _line(params: CrossSimParameters, direction: str, code: WeightCode, in_array
         if sliced and (direction == "mvm" or not params.xbar.adc.match):
             _warn_uneven_ranges(calibrated, f"xbar.adc.{direction}")
     percentile = inputs.percentile
-    return Line(
+    return Periphery(
         dac=dac,
         adc=adc,
         digits=digits,

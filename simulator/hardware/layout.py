@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from simulator.backend import Backend
+from simulator.hardware.values import Value
 from simulator.parameters.core_parameters import PartitionStrategy
+from simulator.randomness import RandomSource
+from simulator.randomness.draws import LineDraws
 
 
 def part_sizes(
@@ -43,28 +46,28 @@ def part_sizes(
 
 
 @dataclass(frozen=True)
-class Axis:
+class Axis(Value):
     """The lines of one matrix dimension, cut into parts; ``start`` is the first line's number."""
 
     sizes: tuple[int, ...]
     start: int = 0
 
-    @property
+    @cached_property
     def length(self) -> int:
         """Lines in all parts together."""
         return sum(self.sizes)
 
-    @property
+    @cached_property
     def slice(self) -> slice:
         """The lines in the whole matrix."""
         return slice(self.start, self.start + self.length)
 
-    @property
+    @cached_property
     def widest(self) -> int:
         """Lines of the largest part: what every tile of the stack has."""
         return max(self.sizes)
 
-    @property
+    @cached_property
     def uniform(self) -> bool:
         """True where all parts are equal, so that cutting is a reshape."""
         return len(set(self.sizes)) == 1
@@ -132,7 +135,7 @@ def clip_range(lines: range, start: int, length: int) -> tuple[slice, range]:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(Value):
     """The tiles of a matrix: parts of its rows times parts of its columns."""
 
     rows: Axis
@@ -195,21 +198,42 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Direction:
-    """Geometry of one direction: what is driven, what is read, and names for random draws."""
+class Direction(Value):
+    """One way through an array: what is driven, what is read, and names for random draws.
 
+    An "mvm" (y = A x) drives the columns of the matrix and reads its rows, and the unit columns
+    where the arrays have them; a "vmm" (y = x A) drives rows and reads columns.
+    """
+
+    name: Literal["mvm", "vmm"]
     inputs: Axis
     outputs: Axis
-    has_unit: bool
+    has_unit: bool = False
 
     @classmethod
-    def of(cls, grid: Grid, has_unit: bool, transposed: bool) -> Direction:
-        """MVM drives columns and reads rows of the matrix; VMM the reverse."""
-        if transposed:
-            return cls(grid.rows, grid.cols, False)
-        return cls(grid.cols, grid.rows, has_unit)
+    def mvm(cls, grid: Grid, has_unit: bool) -> Direction:
+        """A @ x with the tiles of a grid; ``has_unit`` where they have unit columns."""
+        return cls("mvm", grid.cols, grid.rows, has_unit)
+
+    @classmethod
+    def vmm(cls, grid: Grid) -> Direction:
+        """x @ A with the tiles of a grid."""
+        return cls("vmm", grid.rows, grid.cols)
+
+    def draws(self, backend: Backend, random: RandomSource) -> LineDraws:
+        """Random numbers for the lines that are read, and for their results."""
+        first = [self.outputs.start + begin for begin, _ in self.outputs.bounds]
+        return LineDraws(
+            backend, random, self.output_names, (first, self.outputs.sizes), self.input_names,
+            self.lines, self.has_unit,
+        )  # fmt: skip
 
     @property
+    def is_vmm(self) -> bool:
+        """True where the rows are driven."""
+        return self.name == "vmm"
+
+    @cached_property
     def lines(self) -> np.ndarray:
         """Output of every line of every part, (parts, lines); a unit column goes by the first."""
         axis, shift = self.outputs, int(self.has_unit)
@@ -219,7 +243,7 @@ class Direction:
             lines[:, 0] = [first for first, _ in axis.bounds]
         return lines
 
-    @property
+    @cached_property
     def real_lines(self) -> np.ndarray:
         """Which lines of every part are there, (parts, lines); the others only pad the stack."""
         axis, shift = self.outputs, int(self.has_unit)
@@ -228,12 +252,12 @@ class Direction:
         real[:, :shift] = True
         return real
 
-    @property
+    @cached_property
     def input_names(self) -> np.ndarray:
         """Number of the first input of every part in the whole matrix, (parts,)."""
         return np.asarray([self.inputs.start + first for first, _ in self.inputs.bounds])
 
-    @property
+    @cached_property
     def output_names(self) -> range:
         """Numbers of the outputs in the whole matrix."""
         return range(self.outputs.start, self.outputs.start + self.outputs.length)

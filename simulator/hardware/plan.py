@@ -1,4 +1,4 @@
-"""Which stages of a setting are linear, and the merged conductances that follow.
+"""Which stages of a setting are linear, and the route that a multiply takes because of that.
 
 Between two nonlinear stages (rounding, clipping, noise) everything is a linear map of the
 voltages, so it is merged before the multiply. Merging changes the work, never the result.
@@ -7,10 +7,13 @@ voltages, so it is merged before the multiply. Merging changes the work, never t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from typing import Literal
 
-from simulator.hardware.hardware import Hardware, Line
+from simulator.hardware.hardware import Hardware, Periphery
 from simulator.hardware.layout import Axis, Direction
+from simulator.hardware.values import Value
 
 MIN_DRIVEN_CELLS = 16
 # Temporary bytes for each random number.
@@ -19,37 +22,71 @@ DRAW_BYTES = 32
 SOLVER_COPIES = 10
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is merged where, in one direction of a core.
+class Route(Enum):
+    """How voltages become results; `simulator.multiply.routes` has a class for each."""
 
-    ``linear``: nothing between the DAC and the result rounds, so the core is one matrix.
+    MERGED = "merged"  # the whole path is one matrix of weights
+    FOLDED = "folded"  # what is linear before the converters is merged into the conductances
+    STAGED = "staged"  # the current of every phase, slice and side on its own
+    SOLVED = "solved"  # every vector on its own, cell by cell
+
+
+@dataclass(frozen=True)
+class Plan(Value):
+    """What is merged where, in one direction of a stack of tiles.
+
+    ``route``: of vectors whose currents stay below the column limit; others go stage by stage.
+    ``linear``: nothing between the DAC and the result rounds, so the path is one matrix.
     ``phases``: the array is driven digit by digit because each digit is converted.
-    ``unrolled``: every vector is solved on its own, because it meets cells of its own or because
-    currents of several inputs do not add up.
-    ``noise``: None, "per_output" or "per_device".
+    ``noise``: how read noise is drawn: "per_output", "per_device", None for none.
     ``noise_point``: where read noise of an output is drawn when its array is merged: at the first
     nonlinear stage, "converter" or "output".
     """
 
+    direction: Direction
+    periphery: Periphery
+    route: Route
     linear: bool
     phases: bool
-    unrolled: bool
     noise: str | None
     noise_point: Literal["converter", "output"]
 
+    @cached_property
+    def is_scale_free(self) -> bool:
+        """True where no stage rounds at all, so that the scaling of inputs cancels."""
+        return self.route is Route.MERGED and self.periphery.dac.is_ideal
 
-def make_plan(hardware: Hardware, line: Line, direction: Direction) -> Plan:
+    @cached_property
+    def draws(self) -> bool:
+        """True where a multiply draws random numbers, so that vectors must be numbered."""
+        return self.noise is not None or self.periphery.adc.draws
+
+    @cached_property
+    def pulses(self) -> int:
+        """Input digits that one vector is cut into; 1 for whole inputs."""
+        return len(self.periphery.digit_weights)
+
+
+def make_plan(hardware: Hardware, periphery: Periphery, direction: Direction) -> Plan:
     """The plan of one direction; it depends on the hardware alone, never on the inputs."""
     # Recording, and noise of a converter, need the currents there, also where it is ideal.
-    ideal_adc = line.adc.is_transparent and not hardware.record
+    ideal_adc = periphery.adc.is_transparent and not hardware.record
     noise = _noise_sampling(hardware, direction.inputs)
     unit_noise = noise is not None and direction.has_unit
     unrolled = noise == "per_device" or hardware.solves_each_input
+    linear = ideal_adc and not unit_noise and not unrolled and periphery.digits_exact
+    if unrolled:
+        route = Route.SOLVED
+    elif not hardware.folding:
+        route = Route.STAGED
+    else:
+        route = Route.MERGED if linear else Route.FOLDED
     return Plan(
-        linear=ideal_adc and not unit_noise and not unrolled and line.digits_exact,
-        phases=line.digits is not None and line.adc_per_digit and not ideal_adc,
-        unrolled=unrolled,
+        direction=direction,
+        periphery=periphery,
+        route=route,
+        linear=linear,
+        phases=periphery.digits is not None and periphery.adc_per_digit and not ideal_adc,
         noise=noise,
         # A unit column's noise is common to all outputs, so it must be drawn before it is
         # subtracted from them.
@@ -69,28 +106,20 @@ def _noise_sampling(hardware: Hardware, inputs: Axis) -> str | None:
     return "per_output" if gaussian or min(inputs.sizes) >= MIN_DRIVEN_CELLS else "per_device"
 
 
-def bytes_per_vector(
-    plan: Plan,
-    hardware: Hardware,
-    direction: Direction,
-    phases: int,
-    itemsize: int,
-    waiting: bool,
-    draws: bool,
-) -> int:
-    """Memory that one vector needs on its way.
+def bytes_per_vector(plan: Plan, hardware: Hardware, itemsize: int, waiting: bool) -> int:
+    """Memory that one vector needs on its way, with numbers of ``itemsize`` bytes.
 
-    ``waiting`` where it is solved on its own for want of effective conductances; ``draws`` where
-    random numbers are drawn for it.
+    ``waiting`` where it is solved on its own for want of effective conductances.
     """
-    if plan.linear and hardware.folding:
+    direction, phases = plan.direction, plan.pulses
+    if plan.route is Route.MERGED:
         lines, copies = direction.outputs.length, 4
     else:
         cells_per_output = len(direction.inputs.sizes) * hardware.code.merge.size
         lines, copies = direction.lines.size * cells_per_output * phases, 6
     size = copies * itemsize * (lines + direction.inputs.length * phases)
-    if plan.unrolled or waiting:
+    if plan.route is Route.SOLVED or waiting:
         cells = direction.lines.size * direction.inputs.length * hardware.code.merge.size
         size += SOLVER_COPIES * 8 * cells * phases
     # Numbers are drawn in float64, with the words they are made of.
-    return size + DRAW_BYTES * lines if draws else size
+    return size + DRAW_BYTES * lines if plan.draws else size

@@ -14,7 +14,7 @@ import os
 import numpy as np
 
 from simulator.errors import NotSupportedError, ParameterError
-from simulator.kernels.reference import ReferenceKernels
+from simulator.kernels.reference.kernels import ReferenceKernels
 
 __all__ = ["ReferenceKernels", "cpu_kernels"]
 
@@ -36,6 +36,6 @@ def cpu_kernels() -> ReferenceKernels:
         )
     if not found:
         return ReferenceKernels(np)
-    from simulator.kernels.numba_cpu import NumbaKernels
+    from simulator.kernels.cpu.kernels import NumbaKernels
 
     return NumbaKernels(np)

@@ -1,4 +1,8 @@
-"""Names of the normals that are added to currents, as numbers: counters of the Philox generator."""
+"""Names of random numbers, as counters of the Philox generator.
+
+A number is named by ``minor`` (a column or an output), ``major`` (a row, a tile), ``event`` (the
+number of a programming or a vector) and ``slot``; see `simulator.randomness.addresses`.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,26 @@ from typing import Any
 
 import numpy as np
 
-# Neighbouring outputs that share a counter.
-LANES = 4
-WORD_BITS = 32
+from simulator.kernels.reference.philox import LANES, slot_word
 
 
 @dataclass(frozen=True)
 class LineNames:
     """For currents of the axes (phase, output part, input part, slice, side, line, *rest).
 
-    ``first`` and ``sizes``: number of the first output of each output part, and how many follow;
-    ``tiles``: a number for each input part; ``vectors``: one for each vector. Phases, slices and
-    sides are counted to the slot. Line 0 of each output part is a unit column where ``unit_slot``
-    is given: its slots begin there, and it goes by the first output. ``key`` of the stream.
+    ``key`` of the stream; ``outputs``: numbers of the outputs in the whole matrix; ``first`` and
+    ``sizes``: number of the first output of each output part, and how many follow; ``lines``:
+    output of every line of every part, counted from the first, (parts, lines); ``tiles``: a number
+    for each input part; ``vectors``: one for each vector. Phases, slices and sides are counted to
+    the slot. Line 0 of each output part is a unit column where ``unit_slot`` is given: its slots
+    begin there, and it goes by the first output.
     """
 
     key: tuple[int, int]
+    outputs: range
     first: Sequence[int]
     sizes: Sequence[int]
+    lines: Any
     tiles: Any
     vectors: Any
     unit_slot: int | None
@@ -46,4 +52,4 @@ class LineNames:
     def events(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of every vector: its low word, and what its high part adds to the slot."""
         vectors = np.asarray(self.vectors).reshape(-1)
-        return vectors.astype(np.uint64), (vectors >> WORD_BITS << 16).astype(np.uint64)
+        return vectors.astype(np.uint64), slot_word(0, vectors).astype(np.uint64)

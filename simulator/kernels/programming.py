@@ -48,6 +48,12 @@ class CellCode:
     signed: bool = True
     span: float = 1.0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Slices and sides of the cells of a weight."""
+        paired = self.sides in (Sides.ONE_SIDED, Sides.TWO_SIDED)
+        return max(1, self.slices), 2 if paired else 1
+
 
 @dataclass(frozen=True)
 class Programming:
@@ -67,8 +73,7 @@ class Programming:
     @property
     def shape(self) -> tuple[int, int]:
         """Slices and sides of the cells of a weight."""
-        paired = self.code.sides in (Sides.ONE_SIDED, Sides.TWO_SIDED)
-        return max(1, self.code.slices), 2 if paired else 1
+        return self.code.shape
 
     @property
     def choices(self) -> tuple[int, ...]:

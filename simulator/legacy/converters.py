@@ -16,10 +16,10 @@ import numpy as np
 
 from simulator import registry
 from simulator.converters import ADC
-from simulator.converters.adc import ComponentNormals
+from simulator.converters.adc import FabricationDraw
 from simulator.errors import ModelError, require_shape
 from simulator.legacy.numbers import numbers_of
-from simulator.quantities import Amps, Uniforms
+from simulator.quantities import Amps, Codes, Uniforms
 
 
 def get_digit(x: Any, k: int) -> Any:
@@ -67,7 +67,7 @@ class IADC:
         """
         self.min, self.max = self._limits
 
-    def convert(self, vector: Amps) -> Amps:
+    def convert(self, vector: Amps) -> Codes:
         """Currents after conversion.
 
         Args:
@@ -95,7 +95,7 @@ class _OldADC(ADC, abstract=True):
         nodes = (adc_node, dac_node, params.core, params.simulation)
         return dataclasses.replace(self, nodes=nodes)
 
-    def fabricate(self, shape: tuple[int, ...], draw: ComponentNormals, kernels: Any) -> Any:
+    def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Any:
         """An object for each tile, slice and side; its random numbers are seeded for its place."""
         if self.nodes is None:
             raise ModelError(f"{type(self).__name__} needs the parameter tree of a core")
@@ -115,7 +115,7 @@ class _OldADC(ADC, abstract=True):
         kernels: Any,
         dither: Uniforms | None = None,
         made: Any = None,
-    ) -> Amps:
+    ) -> Codes:
         """Array by array, phase by phase; each sees its currents as (outputs, vectors)."""
         objects, normals, numbers = made
         number = next(numbers)

@@ -14,7 +14,7 @@ import copy
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -152,7 +152,7 @@ class _OldDevice(Device):
     old: ClassVar[type[EmptyDevice]]
     # In CrossSim, drift takes the place of the programming error.
     drift_includes_programming: ClassVar[bool] = True
-    drift_drawn_per: ClassVar[Literal["cell", "chip"]] = "chip"
+    drift_draws_for_itself: ClassVar[bool] = True
     # Law of a read that consists of a mean and a spread; None for any other.
     read_law: ClassVar[Law | None] = None
 

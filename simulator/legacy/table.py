@@ -15,7 +15,10 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+from simulator import registry
 from simulator.errors import nearest
+from simulator.legacy.definitions import refuse_methods_of_before
+from simulator.parameters import pickles
 
 # Old module to the module that has its names. None is a package that only holds others.
 MODULES: dict[str, str | None] = {
@@ -56,18 +59,68 @@ MODULES: dict[str, str | None] = {
     "simulator.devices.custom.RRAM_Milo": "simulator.legacy.shipped",
     "simulator.devices.custom.RRAM_Wan": "simulator.legacy.shipped",
     "simulator.devices.custom.Analytical_Devices": "simulator.legacy.shipped",
+    # Where version 0.1 had its own modules: pickles name them.
+    "simulator.arraylike": "simulator.core.arraylike",
+    "simulator.arrays": "simulator.legacy.saved",
+    "simulator.backend.streams": "simulator.randomness.streams",
+    "simulator.compat": "simulator.legacy.table",
+    "simulator.draws": "simulator.legacy.saved",
+    "simulator.fold": "simulator.legacy.saved",
+    "simulator.irdrop": "simulator.core.ir_drop",
+    "simulator.partition": "simulator.hardware.layout",
+    "simulator.parts": "simulator.core.physical_arrays",
+    "simulator.physics": "simulator.legacy.saved",
+    "simulator.products": "simulator.multiply.products",
+    "simulator.recorder": "simulator.multiply.recorder",
+    "simulator.stack": "simulator.legacy.saved",
+    "simulator.state": "simulator.legacy.saved",
+    "simulator.views": "simulator.core.views",
     "simulator.cores": "simulator.cores.analog_core",
     "simulator.cores.analog_core": "simulator.core",
-}
+    **{
+        f"adapters.aihwkit.{old}": f"adapters.aihwkit.engine.{new}"
+        for old, new in {
+            "crossbar": "tiles.crossbar", "tile": "tiles.tile", "periphery": "tiles.periphery",
+            "state": "tiles.state", "windows": "layers.windows", "nn.base": "layers.base",
+            "simulator.names": "names",
+        }.items()
+    },
+    "adapters.lowering": "adapters.shared.lowering",
+    "adapters.per_layer": "adapters.shared.per_layer",
+    "adapters.profiles": "adapters.shared.profiles",
+    "adapters.ranges": "simulator.profile",
+    **{
+        f"adapters.torch.{name}": f"adapters.torch.{folder}.{name}"
+        for folder, names in {
+            "layers": (
+                "attention", "columns", "conv", "gates", "huggingface", "layer", "linear", "matrix",
+                "recurrent", "transposed", "windows",
+            ),
+            "conversion": ("batchnorm", "convert", "fused", "rewire"),
+            "study": (
+                "batches", "calibration", "converters", "diagnosis", "figure", "profiling",
+                "report", "summary", "tables",
+            ),
+            "runtime": ("numbering", "processes", "state", "tensors"),
+        }.items()
+        for name in names
+    },
+    "adapters.torch.parts": "adapters.torch.layers.composite",
+    "adapters.torch.recurrence": "adapters.torch.layers.recurrent",
+}  # fmt: skip
 # Packages that exist here, and had more names.
 REAL = (
     "simulator",
     "simulator.backend",
     "simulator.core",
+    "simulator.hardware",
     "simulator.circuits",
-    "simulator.devices.measurements",
     "simulator.parameters.xbar_parameters",
 )
+# CrossSim has a class of parameters for each converter circuit; here one class has all fields.
+CONVERTER_NODES = (
+    "RampADCParameters", "SarADCParameters", "PipelineADCParameters", "CyclicADCParameters",
+)  # fmt: skip
 # Names that live elsewhere than the rest of their module: where, and under which name.
 NAMES: dict[tuple[str, str], tuple[str, str]] = {
     **{
@@ -91,14 +144,9 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
         ("simulator.circuits", name): ("simulator.converters", name)
         for name in ("ADC", "DAC", "IdealADC", "IdealDAC")
     },
-    ("simulator.circuits", "CellLaw"): ("simulator.circuits", "CurrentLaw"),
-    ("simulator.devices.measurements", "Line"): ("simulator.devices.measurements", "LogTimeLine"),
     **{
         ("simulator.parameters.xbar_parameters", name): ("simulator.legacy.parameters", name)
-        for name in (
-            "RampADCParameters", "SarADCParameters", "PipelineADCParameters",
-            "CyclicADCParameters",
-        )
+        for name in CONVERTER_NODES
     },
     **{
         (f"adapters.{library}.profiling", "corestyle_str"): (
@@ -106,12 +154,34 @@ NAMES: dict[tuple[str, str], tuple[str, str]] = {
         )
         for library in ("torch", "keras")
     },
+    **{
+        (f"adapters.torch.{module}", name): (f"adapters.torch.{place}", name)
+        for (module, place), names in {
+            ("layer", "layers.models"): ("analog_modules",),
+            ("convert", "layers.models"): (
+                "ideal", "new_epoch", "reinitialize", "set_time", "synchronize",
+            ),
+            ("profiling", "layers.models"): ("named_layers",),
+            ("profiling", "layers.inputs"): (
+                "Look", "Seen", "_Tap", "follow_inputs", "watch_inputs", "watched",
+            ),
+            ("state", "runtime.processes"): ("share_chips",),
+        }.items()
+        for name in names
+    },
     ("applications.dnn.models", "ResNet_cifar10"): ("applications.dnn.models", "CifarResNet"),
     ("simulator.backend", "ComputeBackend"): ("simulator.legacy.backend", "ComputeBackend"),
     **{
         ("simulator.backend", name): ("simulator.randomness", name)
         for name in ("EventsAhead", "Purpose", "RandomSource", "Stream")
     },
+    ("simulator.core.physical_arrays", "Conductances"): (
+        "simulator.core.physical_arrays", "HeldConductances",
+    ),
+    ("simulator.circuits", "CellLaw"): ("simulator.circuits", "CurrentLaw"),
+    ("simulator.devices.measurements", "Line"): ("simulator.devices.measurements", "Trend"),
+    ("simulator.update", "Spread"): ("simulator.update", "CellTrait"),
+    ("simulator.hardware", "Line"): ("simulator.hardware", "Periphery"),
     ("simulator", "DNN"): ("simulator.legacy.networks", "DNN"),
     ("simulator.algorithms", "DNN"): ("simulator.legacy.networks", "DNN"),
 }  # fmt: skip
@@ -153,7 +223,7 @@ def lookup(module: str, name: str) -> Any:
         place = MODULES[place] or place
     home, new_name = NAMES.get((place, name), (place, name))
     if name.startswith("__") or home in MODULES or (home, new_name) == (module, name):
-        names = dir(sys.modules[module]) if module in REAL else []
+        names = [] if module in MODULES else dir(sys.modules[module])
         raise _missing(module, name, names)
     found = importlib.import_module(home)
     try:
@@ -184,6 +254,8 @@ def install() -> None:
     if any(isinstance(finder, OldModules) for finder in sys.meta_path):
         return
     sys.meta_path.append(OldModules())
+    registry.check_definitions("device", refuse_methods_of_before)
+    pickles.RENAMED.update(dict.fromkeys(CONVERTER_NODES, "ADCParameters"))
     for name in REAL:
         module = importlib.import_module(name)
         module.__getattr__ = partial(lookup, name)  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import ClassVar, Protocol
 
 from simulator.kernels.programming import Sides
+from simulator.kernels.reference.cells import one_sided, single, two_sided
 from simulator.quantities import Array
 
 
@@ -49,10 +50,7 @@ class OneSidedPair:
 
     def encode(self, values: Array, xp: ModuleType) -> Array:
         """The sign picks the cell, the magnitude its conductance."""
-        cells = xp.empty((len(values), 2, *values.shape[1:]), dtype=values.dtype)
-        xp.maximum(values, 0.0, out=cells[:, 0])
-        xp.maximum(-values, 0.0, out=cells[:, 1])
-        return cells
+        return one_sided(values, xp)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class TwoSidedPair:
 
     def encode(self, values: Array, xp: ModuleType) -> Array:
         """Half the range, plus and minus half the value."""
-        return xp.stack([(1.0 + values) / 2, (1.0 - values) / 2], axis=1)
+        return two_sided(values, xp)
 
 
 @dataclass(frozen=True)
@@ -84,4 +82,4 @@ class SingleCell:
 
     def encode(self, values: Array, xp: ModuleType) -> Array:
         """The value itself."""
-        return values[:, None]
+        return single(values, xp)

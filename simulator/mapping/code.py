@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from simulator.kernels.programming import CellCode, Sides
 from simulator.kernels.reading import ShiftAdd
+from simulator.kernels.reference.cells import cells_of
 from simulator.mapping.cells import CellStyle
 from simulator.mapping.digits import SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
-from simulator.quantities import Amps, Array, Conductances, Volts, Weights
+from simulator.quantities import Conductances, Weights
 
 
 @dataclass(frozen=True)
@@ -69,37 +69,18 @@ class WeightCode:
 
     @property
     def output_scale(self) -> float:
-        """Weight times voltage, both as fractions of full scale, per unit of ``combine``."""
+        """Weight times voltage, as fractions of full scale, per unit of what shift-add gives."""
         share = 1.0 if self.digits.signed and isinstance(self.digits, WholeWeight) else 2.0
         return share / (1.0 - self.levels.lowest)
 
-    def combine(self, slices: list[Amps], totals: Volts | None) -> Array:
-        """Products from the converted currents of all slices, by shift and add as in hardware.
-
-        Args:
-            slices: Currents of each slice, the least significant first, all of one shape.
-            totals: Sum of the voltages at the inputs, by which the offset is subtracted; None where
-                pairs or a unit column have done so.
-
-        Returns:
-            Products in units of ``output_scale``, in the shape of the currents.
-        """
-        numbers = self.shift_add(totals is not None)
-        out: Any = 0.0
-        for weight, currents in zip(numbers.weights, slices, strict=True):
-            digits = currents if totals is None else currents - numbers.lowest * totals
-            digits = digits / numbers.width if numbers.width != 1 else digits
-            out = out + digits * weight
-        out = out * numbers.full
-        if totals is not None:
-            out = out - numbers.zero * totals
-        return out / numbers.span * numbers.back
-
     def shift_add(self, takes_off: bool) -> ShiftAdd:
-        """The constants of ``combine``, for a kernel that does it in one pass.
+        """The constants of shift and add: from the currents of all slices to products.
+
+        Products are in units of ``output_scale``.
 
         Args:
-            takes_off: Whether the offset is subtracted by the sum of the inputs.
+            takes_off: Whether the offset is subtracted by the sum of the inputs, which pairs and
+                unit columns do not need.
         """
         digits, lowest = self.digits, self.levels.lowest
         width = 1.0 - lowest
@@ -126,25 +107,18 @@ class WeightCode:
         Returns:
             Targets G / Gmax, (slices, sides, *w.shape).
         """
-        if isinstance(self.digits, WholeWeight) and not self.digits.signed:
-            # In the order of operations in which the weights of published results were rounded.
-            width = (1.0 - self.levels.lowest) * self.digits.span
-            return self.levels.nearest(width * (w / 2 + 0.5) + (1.0 - width), xp)[None, None]
-        values = self.digits.encode(w, xp)
-        return self.levels.encode(self.cells.encode(values, xp), xp)
+        return cells_of(w, self.as_numbers, xp)
 
     @cached_property
     def as_numbers(self) -> CellCode:
-        """The constants of ``encode``, for a kernel that does it in one pass."""
+        """The constants of ``encode``."""
         digits, levels = self.digits, self.levels
-        steps = 2**levels.cell_bits - 1 if levels.cell_bits > 0 else 0
         if isinstance(digits, WholeWeight):
             sides = self.cells.sides if digits.signed else Sides.OFFSET
-            return CellCode(sides, levels.lowest, steps, span=digits.span)
-        return CellCode(
-            self.cells.sides, levels.lowest, steps, digits.num_slices, float(digits.steps),
-            float(2**digits.slice_bits), 0.0 if digits.signed else 2.0 ** (digits.weight_bits - 1),
-            digits.signed,
+            return CellCode(sides, levels.lowest, levels.steps, span=digits.span)
+        return replace(
+            digits.as_numbers, sides=self.cells.sides, lowest=levels.lowest,
+            level_steps=levels.steps,
         )  # fmt: skip
 
     def unit(self, xp: ModuleType) -> Conductances:

@@ -8,10 +8,13 @@ of cells), unsigned ones in [0, 1] (for single cells, where ``zero`` stands for 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulator.errors import ParameterError
+from simulator.kernels.programming import CellCode, Sides
+from simulator.kernels.reference.cells import sliced
 from simulator.quantities import Array, Volts, Weights
 
 if TYPE_CHECKING:
@@ -147,19 +150,15 @@ class SlicedWeight:
         Returns:
             Fractions of a full cell, (num_slices, *w.shape).
         """
-        whole = xp.rint(w * self.steps)
-        sign: Any = 1.0
-        if self.signed:
-            sign, whole = xp.sign(whole), xp.abs(whole)
-        else:
-            whole = whole + 2 ** (self.weight_bits - 1)
-        digits, base = [], 2.0**self.slice_bits
-        for _ in range(self.num_slices - 1):
-            # Exact for a power of two, and several times as fast as divmod.
-            rest = xp.floor(whole / base)
-            digits.append(whole - rest * base)
-            whole = rest
-        return xp.stack([*digits, whole]) * (sign / (2**self.slice_bits - 1))
+        return sliced(w, self.as_numbers, xp)
+
+    @cached_property
+    def as_numbers(self) -> CellCode:
+        """The constants of ``encode``."""
+        return CellCode(
+            Sides.SINGLE, 0.0, 0, self.num_slices, float(self.steps), float(2**self.slice_bits),
+            0.0 if self.signed else 2.0 ** (self.weight_bits - 1), self.signed,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -192,18 +191,3 @@ class InputDigits:
             Digits in [-1, 1], (phases, *volts.shape), the least significant first.
         """
         return kernels.digits(volts, self.magnitude_bits, self.digit_bits)
-
-    def combine(self, phases: Array) -> Array:
-        """Results of whole inputs, shifting and adding as an accumulator does.
-
-        Args:
-            phases: Results of the digits, (phases, ...), the least significant first.
-
-        Returns:
-            Their weighted sum, (...).
-        """
-        base = float(2**self.digit_bits)
-        out: Any = 0.0
-        for phase in phases:
-            out = (out + phase) / base
-        return out * (self.merge[0] * base ** len(phases))

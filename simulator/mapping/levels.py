@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import ModuleType
 
+from simulator.kernels.reference.cells import nearest_level, on_levels
 from simulator.quantities import Array, Conductances
 
 
@@ -21,6 +22,11 @@ class CellLevels:
     lowest: float
     cell_bits: int
 
+    @property
+    def steps(self) -> int:
+        """Number of steps from the lowest level to the highest; 0 for continuous cells."""
+        return 2**self.cell_bits - 1 if self.cell_bits > 0 else 0
+
     def encode(self, values: Array, xp: ModuleType) -> Conductances:
         """Conductances of cells.
 
@@ -31,9 +37,7 @@ class CellLevels:
         Returns:
             G / Gmax, each on the nearest level, in the shape of ``values``.
         """
-        conductances = (1.0 - self.lowest) * values
-        conductances += self.lowest
-        return self.nearest(conductances, xp)
+        return on_levels(values, self.lowest, self.steps, xp)
 
     def nearest(self, conductances: Conductances, xp: ModuleType) -> Conductances:
         """The level nearest to each conductance; of two as near, the even one.
@@ -45,17 +49,7 @@ class CellLevels:
         Returns:
             G / Gmax, in the same shape; the argument itself for continuous conductances.
         """
-        if self.cell_bits <= 0:
-            return conductances
-        steps, width = 2**self.cell_bits - 1, 1.0 - self.lowest
-        # In one buffer: new memory costs as much as the arithmetic.
-        level = conductances - self.lowest
-        level *= steps / width
-        xp.rint(level, out=level)
-        level /= steps
-        level *= width
-        level += self.lowest
-        return level
+        return nearest_level(conductances, self.lowest, self.steps, xp)
 
     def decode(self, conductances: Conductances) -> Array:
         """Cells in [0, 1] from conductances G / Gmax: the inverse of ``encode``, but for levels."""

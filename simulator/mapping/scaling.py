@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 
+from simulator.kernels.reference.cells import fractions_of
 from simulator.quantities import Array, Inputs, Volts, Weights
 
 # What an all-zero matrix or input is divided by, so that it maps to zero.
@@ -72,11 +74,7 @@ class WeightScaling:
         Returns:
             Fractions of ``limit`` in float64, clipped to the range if ``clipping``.
         """
-        weights = xp.asarray(weights, dtype=xp.float64)
-        if self.clipping:
-            weights = xp.maximum(weights, self.low)
-            xp.minimum(weights, self.high, out=weights)
-        return weights / self.limit
+        return fractions_of(weights, self.range, xp)
 
     def decode(self, fractions: Weights) -> Weights:
         """Weights in the user's unit from fractions of ``limit``."""
@@ -97,7 +95,7 @@ class InputScaling:
     high: float
     signed: bool
 
-    @property
+    @cached_property
     def gain(self) -> float:
         """Fraction of full scale per unit of input: 2 / range if signed, else 1 / range."""
         return (2.0 if self.signed else 1.0) / (self.high - self.low)

@@ -6,21 +6,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Values kept of each weight slice, all input digits together; beyond that every second one goes.
+# Values kept of each slice, all input digits together; beyond that every second one goes.
 CAPACITY = 1 << 20
 # 2**32 over the golden ratio. Its multiples modulo 2**32 lie evenly, also those of every second or
 # every thousandth number, so that a sample is in step with no width of an image.
 STEP = np.uint32(2654435769)
 LAST = (1 << 32) - 1
+# Values that are looked at together, so that their keys do not fill the memory.
+TOGETHER = 1 << 22
 # Axes of currents as they are recorded.
 LINE, PHASE = 1, 2
 
 
 @dataclass
 class Recorder:
-    """Currents at the ADCs of one stack, in units of one full cell; every slice on its own.
+    """Extremes and an evenly thinned sample of all values that were added; every slice on its own.
 
-    ``low`` and ``high`` are exact over everything recorded; ``values`` is an evenly thinned sample.
+    Of ADCs these are the currents of one stack of tiles, in units of one full cell at full input.
+    ``low`` and ``high``, (slices,), are exact over everything. The sample is float32; which values
+    are kept depends on their order alone, not on how they were cut into calls.
     """
 
     slices: int
@@ -35,10 +39,15 @@ class Recorder:
         self._last, self._seen = LAST, 0
 
     def add(self, amps: np.ndarray) -> None:
-        """Record currents (slices, lines, phases, ...)."""
+        """Take in values of the shape (slices, lines, phases, ...)."""
         if not amps.size:
             return
         rows = np.moveaxis(amps, PHASE, LINE).reshape(self.slices, amps.shape[PHASE], -1)
+        for start in range(0, rows.shape[-1], TOGETHER):
+            self._add(rows[..., start : start + TOGETHER])
+
+    def _add(self, rows: np.ndarray) -> None:
+        """Take in values of the shape (slices, phases, values)."""
         self.low = np.minimum(self.low, rows.min(axis=(1, 2)))
         self.high = np.maximum(self.high, rows.max(axis=(1, 2)))
         keys = np.arange(rows.shape[-1], dtype=np.uint32)
@@ -57,10 +66,10 @@ class Recorder:
             self._kept, self._keys = self._kept[..., kept], self._keys[kept]
 
     def values(self, slice_: int = 0) -> np.ndarray:
-        """Recorded currents of one weight slice, least significant first."""
+        """The sample of one slice, one-dimensional; weight slices are least significant first."""
         return self._kept[slice_].reshape(-1)
 
     @property
     def phases(self) -> np.ndarray:
-        """Recorded currents, (slices, input digits, currents); one digit where they are merged."""
+        """The sample, (slices, input digits, values); one digit where they are merged."""
         return self._kept

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from simulator.errors import FileFormatError, OhmCoreWarning, ParameterError, nearest
+from simulator.parameters.yaml_text import YamlProblem, parse_yaml
 
 if TYPE_CHECKING:
     from .base_parameters import BaseParameters
@@ -158,16 +159,11 @@ def _not_json(error: json.JSONDecodeError, text: str, path: PathLike) -> FileFor
 
 
 def _parse_yaml(text: str, path: PathLike) -> Any:
-    yaml = _yaml()
     try:
-        return yaml.load(text, Loader=_yaml_loader(yaml))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise FileFormatError(f"{path}{where}: not YAML: {problem}") from None
-    except (RecursionError, ValueError) as error:
-        raise FileFormatError(f"{path}: not YAML: {error}") from None
+        return parse_yaml(text).data
+    except YamlProblem as error:
+        where = f", line {error.line}, column {error.column}" if error.line else ""
+        raise FileFormatError(f"{path}{where}: not YAML: {error.problem}") from None
 
 
 _PARSERS: dict[str, Callable[[str, PathLike], Any]] = {"json": _parse_json, "yaml": _parse_yaml}
@@ -190,22 +186,3 @@ def _yaml_dumper(yaml: Any) -> Any:
 
     Dumper.add_representer(list, on_one_line)
     return Dumper
-
-
-def _yaml_loader(yaml: Any) -> Any:
-    """Return a safe loader that reads 1e-6 as a number and rejects keys that appear twice."""
-    import re
-
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-            for key, _ in node.value:
-                if keys.count(key.value) > 1:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} appears twice", key.start_mark
-                    )
-            return super().construct_mapping(node, deep)
-
-    number = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
-    return Loader

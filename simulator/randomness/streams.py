@@ -19,10 +19,7 @@ import numpy as np
 
 from simulator.backend.device import Backend
 from simulator.errors import ParameterError
-from simulator.kernels import philox
-
-WORD_BITS = 32
-LANES = 4
+from simulator.kernels.reference import philox
 
 
 class Purpose(IntEnum):
@@ -53,39 +50,22 @@ class Stream:
         counter = tuple(
             np.uint64(number >> shift & philox.WORD)
             for number in (seed, stream)
-            for shift in (0, WORD_BITS)
+            for shift in (0, philox.WORD_BITS)
         )
         words = philox.philox4x32(np, counter, (int(purpose), 0))  # type: ignore[arg-type]
         return cls(backend, (int(words[0]), int(words[1])))
 
     def normal(self, minor: range, major: Any, event: Any, slot: Any) -> Any:
         """Standard normals of shape ``(*broadcast(major, event, slot), len(minor))``."""
-        return self._draw(self.backend.kernels.normals, minor, major, event, slot)
+        return self.backend.kernels.named("normals", self.key, minor, major, event, slot)
 
     def uniform(self, minor: range, major: Any, event: Any, slot: Any) -> Any:
         """Uniforms in (0, 1) of shape ``(*broadcast(major, event, slot), len(minor))``."""
-        return self._draw(self.backend.kernels.uniforms, minor, major, event, slot)
+        return self.backend.kernels.named("uniforms", self.key, minor, major, event, slot)
 
     def normal_of(self, minor: Any, major: Any, event: int, slot: int) -> Any:
         """Standard normals of single places: those of ``normal`` for arrays of one shape."""
-        xp = self.backend.xp
-        words = minor // LANES, major, event & philox.WORD, slot | (event >> WORD_BITS) << 16
-        values = self.backend.kernels.normals(words, self.key)
-        return xp.take_along_axis(values, (minor % LANES)[..., None], axis=-1)[..., 0]
-
-    def _draw(self, kernel: Any, minor: range, major: Any, event: Any, slot: Any) -> Any:
-        xp = self.backend.xp
-        first, last = sorted((minor[0], minor[-1]))
-        blocks = xp.arange(first // LANES, last // LANES + 1)
-        # Vectors are numbered beyond 32 bits: the high part shares a word with the slot.
-        words = major, event & philox.WORD, slot | (event >> WORD_BITS) << 16
-        counter = (blocks, *(xp.asarray(word)[..., None] for word in words))
-        values = kernel(counter, self.key)
-        flat = values.reshape(*values.shape[:-2], -1)
-        start = first // LANES * LANES
-        picked = range(minor[0] - start, minor[-1] - start + minor.step, minor.step)
-        stop = picked.stop if picked.stop >= 0 else None
-        return flat[..., picked.start : stop : picked.step]
+        return self.backend.kernels.named_at("normals", self.key, minor, major, event, slot)
 
 
 @dataclass
@@ -99,13 +79,13 @@ class EventsAhead:
     limit: int = 1 << 15
 
     def __post_init__(self) -> None:
-        self._stream: Stream | None = None
+        self._key: tuple[int, int] | None = None
         self._first = 0
         self._normals: Any = ()
 
     def normal(self, stream: Stream, minor: range, major: Any, event: int, slot: Any) -> Any:
         """As ``Stream.normal``; ``minor``, ``major`` and ``slot`` are the same in every call."""
-        held = len(self._normals) if stream is self._stream else 0
+        held = len(self._normals) if stream.key == self._key else 0
         if not 0 <= event - self._first < held:
             shape = np.broadcast_shapes(major.shape, slot.shape)
             most = self.limit // (math.prod(shape) * len(minor))
@@ -115,7 +95,7 @@ class EventsAhead:
             events = stream.backend.xp.arange(event, event + count)
             events = events.reshape(count, *[1] * len(shape))
             self._normals = stream.normal(minor, major, events, slot)
-            self._stream, self._first = stream, event
+            self._key, self._first = stream.key, event
         return self._normals[event - self._first].copy()
 
 
@@ -144,7 +124,7 @@ class RandomSource:
 
     def __post_init__(self) -> None:
         self.stream = _checked_stream(self.stream)
-        self._open: dict[Purpose, Stream] = {}
+        self.keys = _Keys(self)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -155,16 +135,36 @@ class RandomSource:
     def state(self, state: dict[str, Any]) -> None:
         seed, stream = state["seed"], int(state["stream"])
         self.seed, self.stream = None if seed is None else int(seed), stream
-        self._open = {}
+        self.keys = _Keys(self)
 
     def __call__(self, purpose: Purpose) -> Stream:
         """The stream of ``purpose``."""
-        if purpose not in self._open:
-            with SEEDING:
-                if self.seed is None:
-                    self.seed = (self.entropy or _global_entropy)()
-            self._open[purpose] = Stream.open(self.backend, self.seed, self.stream, purpose)
-        return self._open[purpose]
+        return Stream(self.backend, self.keys[purpose])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "keys"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Version 0.1 kept open streams.
+        self.__dict__.update({name: v for name, v in state.items() if name != "_open"})
+        self.keys = _Keys(self)
+
+
+class _Keys(dict):
+    """The key of each purpose, found when it is first asked for: the first takes the seed."""
+
+    def __init__(self, source: RandomSource) -> None:
+        super().__init__()
+        self.source = source
+
+    def __missing__(self, purpose: Purpose) -> tuple[int, int]:
+        source = self.source
+        with SEEDING:
+            if source.seed is None:
+                source.seed = (source.entropy or _global_entropy)()
+        key = Stream.open(source.backend, source.seed, source.stream, purpose).key
+        self[purpose] = key
+        return key
 
 
 def _checked_stream(stream: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.errors import ModelError, ParameterError
 from simulator.schema import parameter
-from simulator.update.steps import Cells, Draws, Spread, StepDevice
+from simulator.update.steps import Cells, CellTrait, Draws, StepDevice
 
 # Of e, short of where numbers end.
 MOST_POWER = 700.0
@@ -82,8 +82,8 @@ class PowStep(StepDevice):
     def fabricate(self, draws: Draws) -> Cells:
         """Adds ``gamma_up`` and ``gamma_down``."""
         cells = super().fabricate(draws)
-        gain = 1 + self.pow_gamma_dtod * draws.normal(Spread.FIRST_UP)
-        tilt = self.pow_up_down_dtod * draws.normal(Spread.SECOND_UP_DOWN)
+        gain = 1 + self.pow_gamma_dtod * draws.normal(CellTrait.FIRST_UP)
+        tilt = self.pow_up_down_dtod * draws.normal(CellTrait.SECOND_UP_DOWN)
         up = self.pow_gamma * (min(self.pow_up_down, 0.0) + gain + tilt)
         down = self.pow_gamma * (-max(self.pow_up_down, 0.0) + gain - tilt)
         if self.enforce_consistency:

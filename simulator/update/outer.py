@@ -18,20 +18,24 @@ import numpy as np
 
 from simulator.backend import Backend
 from simulator.errors import InputError
+from simulator.kernels.reference.pulses import (
+    each_pulse,
+    firing,
+    meetings,
+    trains,
+    vectors_at_a_time,
+)
 from simulator.randomness import Purpose, RandomSource, Stream
+from simulator.randomness.addresses import (
+    AGEING_EVENTS,
+    DIFFUSION,
+    ROUND_COLUMNS,
+    ROUND_ROWS,
+    ROWS_OF_NEGATIVE,
+)
 from simulator.update.exact import ExactArray
-from simulator.update.pulses import Plan, PulseParameters, PulseType
-from simulator.update.steps import Cells, Draws, Spread, StepDevice
-
-# Sides of an array, in the names of draws: trains of columns, of rows, and of rows for columns of
-# negative value; then the roundings of probabilities.
-ROWS_OF_NEGATIVE, ROUND_COLUMNS, ROUND_ROWS = 2, 3, 4
-# Draws of a cell besides those of its pulses.
-DIFFUSION, RESET = 0, 1
-# Numbers that are drawn at a time.
-MOST_NUMBERS = 1 << 22
-# Programmings of all cells draw apart from the vectors.
-OUTSIDE = 1 << 47
+from simulator.update.pulses import PulseParameters, PulsePlan, PulseType
+from simulator.update.steps import Cells, CellTrait, Draws, StepDevice
 
 
 class PulsedArray(ExactArray):
@@ -79,7 +83,7 @@ class PulsedArray(ExactArray):
         rows, cols = self.shape
         xp = self.backend.xp
 
-        def draw(law: str) -> Callable[[Spread], Any]:
+        def draw(law: str) -> Callable[[CellTrait], Any]:
             return lambda name: getattr(stream, law)(range(cols), xp.arange(rows), 0, int(name))
 
         return Draws(xp, self.shape, draw("normal"), draw("uniform"))
@@ -98,22 +102,24 @@ class PulsedArray(ExactArray):
             raise InputError("inputs and gradients of an update must be finite numbers")
         plan = self.pulses.plan(x_max, d_max, lr, self.device.granularity, xp)
         first, self.vectors = self.vectors, self.vectors + len(x)
-        if not self._apply_compiled(x, d, plan, lr, first):
+        if self._is_plain:
+            self._apply_plain(x, d, plan, lr, first)
+        else:
             self._apply(x, d, plan, lr, first)
 
-    def _apply_compiled(self, x: Any, d: Any, plan: Plan, lr: float, first: int) -> bool:
-        """True where a compiled kernel has done it."""
-        pulses, lines = self.pulses, self._lines()
-        plain = pulses.pulse_type == PulseType.STOCHASTIC_COMPRESSED and pulses.res == 0
-        if lines is None or not plain:
-            return False
-        keys = [self._random(purpose).key for purpose in (Purpose.PULSES, Purpose.STEPS)]
+    @property
+    def _is_plain(self) -> bool:
+        """True for trains and steps that a kernel knows: steps linear in the weight."""
+        pulses = self.pulses
+        compressed = pulses.pulse_type == PulseType.STOCHASTIC_COMPRESSED and pulses.res == 0
+        return compressed and self._lines() is not None
+
+    def _apply_plain(self, x: Any, d: Any, plan: PulsePlan, lr: float, first: int) -> None:
+        keys = [self._random.keys[purpose] for purpose in (Purpose.PULSES, Purpose.STEPS)]
         noise = float(self.device.dw_min_std), bool(self.device.relative_noise)
-        scales = plan.x_scale, plan.d_scale
-        sign = 1.0 if lr > 0 else -1.0
-        kernel = self.backend.kernels.pulse
-        return bool(
-            kernel(self._weights, lines, (x, d), plan.slots, scales, sign, noise, first, keys)
+        scales, sign = (plan.x_scale, plan.d_scale), 1.0 if lr > 0 else -1.0
+        self.backend.kernels.pulse(
+            self._weights, self._lines(), (x, d), plan.slots, scales, sign, noise, first, keys
         )
 
     def _lines(self) -> Any:
@@ -127,30 +133,26 @@ class PulsedArray(ExactArray):
             self._packed = self.backend.xp.stack(parts, axis=-1)
         return self._packed
 
-    # -- in array code -------------------------------------------------------------------------
+    # -- other trains and other steps ---------------------------------------------------------
 
-    def _apply(self, x: Any, d: Any, plan: Plan, lr: float, first: int) -> None:
-        """The definition: vector after vector, slot after slot."""
-        xp, most = self.backend.xp, int(plan.slots.max())
-        step = max(1, MOST_NUMBERS // (max(most, 1) * sum(self.shape)))
+    def _apply(self, x: Any, d: Any, plan: PulsePlan, lr: float, first: int) -> None:
+        """Vector after vector, slot after slot, by the law of the device."""
+        step = vectors_at_a_time(plan.slots, self.shape)
         for start in range(0, len(x), step):
             part = slice(start, start + step)
-            some = Plan(*(values[part] for values in (plan.slots, plan.x_scale, plan.d_scale)))
+            some = PulsePlan(*(values[part] for values in (plan.slots, plan.x_scale, plan.d_scale)))
             if not int(some.slots.max()):
                 continue
             meet = self._meetings(x[part], d[part], some, first + start)
-            falling = xp.sign(lr) * d[part] > 0
-            for v in range(len(falling)):
-                up = (x[start + v] > 0)[None, :] != falling[v][:, None]
-                for slot in range(int(some.slots[v])):
-                    self._pulse(meet(v, slot), up, first + start + v, slot)
+            each_pulse(
+                meet, x[part], d[part], some.slots, float(np.sign(lr)), first + start, self._move,
+                self.backend.xp,
+            )  # fmt: skip
 
-    def _meetings(self, x: Any, d: Any, plan: Plan, first: int) -> Callable[[int, int], Any]:
+    def _meetings(self, x: Any, d: Any, plan: PulsePlan, first: int) -> Callable[[int, int], Any]:
         """Tells which cells (rows, columns) get a pulse of one vector in one slot."""
         xp, kind, slots = self.backend.xp, self.pulses.pulse_type, plan.slots
-        with np.errstate(over="ignore"):
-            p = plan.x_scale[:, None] * xp.abs(x).astype(xp.float64)
-            q = plan.d_scale[:, None] * xp.abs(d).astype(xp.float64)
+        p, q = firing(x, plan.x_scale, xp), firing(d, plan.d_scale, xp)
         if kind == PulseType.DETERMINISTIC_IMPLICIT:
             p = xp.clip(self._rounded(p, self.pulses.x_res_implicit, ROUND_COLUMNS, first), 0, 1)
             q = xp.clip(self._rounded(q, self.pulses.d_res_implicit, ROUND_ROWS, first), 0, 1)
@@ -162,7 +164,7 @@ class PulsedArray(ExactArray):
             return _counted(lambda v: xp.rint(q[v][:, None] * p[v][None, :] / slots[v]))
         columns, rows = (self._trains(r, slots, side, first) for side, r in enumerate((p, q)))
         if kind == PulseType.STOCHASTIC_COMPRESSED:
-            return lambda v, slot: rows[v, slot][:, None] & columns[v, slot]
+            return meetings(rows, columns)
         again = self._trains(q, slots, ROWS_OF_NEGATIVE, first)
 
         def meet(v: int, slot: int) -> Any:
@@ -170,6 +172,11 @@ class PulsedArray(ExactArray):
             return fires & columns[v, slot]
 
         return meet
+
+    def _trains(self, p: Any, slots: Any, side: int, first: int) -> Any:
+        """Which lines fire in which slot, (vectors, slots, lines)."""
+        key = self._random.keys[Purpose.PULSES]
+        return trains(self.backend.kernels, p, slots, side, first, key)
 
     def _rounded(self, p: Any, step: float, side: int, first: int) -> Any:
         """Probabilities as multiples of ``step``."""
@@ -182,26 +189,15 @@ class PulsedArray(ExactArray):
             places = places + stream.uniform(range(p.shape[1]), side, events, 0) - 0.5
         return xp.rint(places) * step
 
-    def _trains(self, p: Any, slots: Any, side: int, first: int) -> Any:
-        """Which lines fire in which slot, (vectors, slots, lines)."""
-        xp, most = self.backend.xp, int(slots.max())
-        events = xp.arange(first, first + len(p))[:, None]
-        slot = xp.arange(most)[None, :]
-        draws = self._random(Purpose.PULSES).uniform(range(p.shape[1]), side, events, slot)
-        return (draws < p[:, None, :]) & (slot < slots[:, None])[:, :, None]
-
-    def _pulse(self, meet: Any, up: Any, vector: int, slot: int) -> None:
-        """Give cells one pulse each; ``meet`` and ``up`` (rows, columns) say which, and whereto."""
-        xp, w = self.backend.xp, self._weights
-        there = rows, columns = xp.nonzero(meet)
-        if not len(rows):
-            return
+    def _move(self, there: Any, up: Any, vector: int, slot: int) -> None:
+        """Give cells (rows, columns) one pulse each, ``up`` or down."""
+        (rows, columns), xp, w = there, self.backend.xp, self._weights
         cells = {name: value[there].astype(xp.float64) for name, value in self.cells.items()}
         normal = None
         if self.device.varies:
             normal = self._random(Purpose.STEPS).normal_of(columns, rows, vector, slot)
         held = w[there].astype(xp.float64)
-        w[there] = self.device.stepped(held, up[there], cells, normal, xp).astype(w.dtype)
+        w[there] = self.device.stepped(held, up, cells, normal, xp).astype(w.dtype)
 
     # -- between updates -----------------------------------------------------------------------
 
@@ -223,7 +219,7 @@ class PulsedArray(ExactArray):
         rows, cols = self.shape
         lines = self.backend.xp.arange(rows)
         stream = self._random(Purpose.STEPS)
-        return stream.normal(range(cols), lines, OUTSIDE + self.updates, what)
+        return stream.normal(range(cols), lines, AGEING_EVENTS + self.updates, what)
 
     # -- state -------------------------------------------------------------------------------
 
@@ -244,7 +240,7 @@ class PulsedArray(ExactArray):
             cells = {name: self._checked(state["cells"][name]) for name in self.cells}
             weights = self._checked(state["weights"])
             counters = int(state["vectors"]), int(state["updates"])
-            if min(counters) < 0 or max(counters) >= OUTSIDE:
+            if min(counters) < 0 or max(counters) >= AGEING_EVENTS:
                 raise ValueError(f"counters {counters}")
             self._random.state = state
         except (KeyError, TypeError, ValueError, OverflowError) as error:

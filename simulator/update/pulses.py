@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError
+from simulator.randomness.addresses import MOST_PULSES
 from simulator.schema import check_fields, parameter
-
-# Slots have so many names in the random streams.
-MOST_SLOTS = (1 << 16) - 1
 
 
 class PulseType(IntEnum):
@@ -43,7 +41,7 @@ class PulseType(IntEnum):
 class PulseParameters:
     """Pulse trains of an update. Raises ParameterError where a field is outside of its limits."""
 
-    desired_bl: int = parameter(31, type=int, low=1, high=MOST_SLOTS, doc="most slots of a train")
+    desired_bl: int = parameter(31, type=int, low=1, high=MOST_PULSES, doc="most slots of a train")
     fixed_bl: bool = parameter(
         True, type=bool, doc="all trains have that length, without length management"
     )
@@ -65,7 +63,7 @@ class PulseParameters:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def plan(self, x_max: Any, d_max: Any, lr: float, granularity: float, xp: Any) -> Plan:
+    def plan(self, x_max: Any, d_max: Any, lr: float, granularity: float, xp: Any) -> PulsePlan:
         """Slots and scales for vectors whose largest magnitudes are ``x_max`` and ``d_max``.
 
         ``granularity`` is the mean step of a pulse. Without management probabilities may exceed 1,
@@ -88,7 +86,7 @@ class PulseParameters:
             ratio = xp.sqrt(columns) / xp.sqrt(rows)
             ratio = xp.where(strength > self.desired_bl, at_most, ratio)
             x_scale, d_scale = x_scale / ratio, d_scale * ratio
-        return Plan(xp.where(there, slots, 0), x_scale, d_scale)
+        return PulsePlan(xp.where(there, slots, 0), x_scale, d_scale)
 
     def _is_long(self, rate: float, granularity: float) -> bool:
         if self.update_bl_management or self.fixed_bl:
@@ -100,16 +98,16 @@ class PulseParameters:
             wanted = xp.minimum(xp.ceil(strength), self.desired_bl)
             return xp.where(xp.isfinite(wanted), wanted, 0).astype(xp.int64)
         whole = -(-rate // granularity) if self._is_long(rate, granularity) else self.desired_bl
-        if whole > MOST_SLOTS:
+        if whole > MOST_PULSES:
             raise InputError(
                 f"a learning rate of {rate:g} takes {whole:g} pulses of {granularity:g}; allowed "
-                f"are {MOST_SLOTS}. Set fixed_bl = True or update_bl_management = True"
+                f"are {MOST_PULSES}. Set fixed_bl = True or update_bl_management = True"
             )
         return xp.full(strength.shape, max(int(whole), 1), dtype=xp.int64)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PulsePlan:
     """For every vector of a batch: slots, and what values are multiplied by to be probabilities."""
 
     slots: Any

@@ -28,7 +28,7 @@ Cells = dict[str, Any]
 BIAS_RANGE = 100.0
 
 
-class Spread(IntEnum):
+class CellTrait(IntEnum):
     """What is drawn for each cell as it is made; the number names the draw."""
 
     MAX_BOUND = 0
@@ -48,12 +48,12 @@ class Spread(IntEnum):
 
 @dataclass(frozen=True)
 class Draws:
-    """Random numbers for all cells, (rows, columns); each :class:`Spread` has its own."""
+    """Random numbers for all cells, (rows, columns); each :class:`CellTrait` has its own."""
 
     xp: Any
     shape: tuple[int, int]
-    normal: Callable[[Spread], Any]
-    uniform: Callable[[Spread], Any]
+    normal: Callable[[CellTrait], Any]
+    uniform: Callable[[CellTrait], Any]
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,11 @@ class StepDevice:
         ``decay_scales``, ``diffusion_rates``, ``reset_bias``, and what a model adds.
         """
         xp = draws.xp
-        high = self.w_max * (1 + self.w_max_dtod * draws.normal(Spread.MAX_BOUND))
-        low = self.w_min * (1 + self.w_min_dtod * draws.normal(Spread.MIN_BOUND))
-        gain = self.dw_min_dtod * draws.normal(Spread.STEP)
+        high = self.w_max * (1 + self.w_max_dtod * draws.normal(CellTrait.MAX_BOUND))
+        low = self.w_min * (1 + self.w_min_dtod * draws.normal(CellTrait.MIN_BOUND))
+        gain = self.dw_min_dtod * draws.normal(CellTrait.STEP)
         gain = xp.exp(gain) if self.dw_min_dtod_log_normal else 1 + gain
-        tilt = self.up_down_dtod * draws.normal(Spread.UP_DOWN)
+        tilt = self.up_down_dtod * draws.normal(CellTrait.UP_DOWN)
         up = self.dw_min * (min(self.up_down, 0.0) + gain + tilt)
         down = self.dw_min * (-max(self.up_down, 0.0) + gain - tilt)
         if self.enforce_consistency:
@@ -153,10 +153,10 @@ class StepDevice:
         if not self.corrupt_devices_prob:
             return
         xp, reach = draws.xp, self.corrupt_devices_range
-        stuck = draws.uniform(Spread.CORRUPT) < self.corrupt_devices_prob
+        stuck = draws.uniform(CellTrait.CORRUPT) < self.corrupt_devices_prob
         high = xp.minimum(cells["max_bound"], reach)
         low = xp.maximum(cells["min_bound"], -reach)
-        at = low + (high - low) * draws.uniform(Spread.CORRUPT_VALUE)
+        at = low + (high - low) * draws.uniform(CellTrait.CORRUPT_VALUE)
         for name, value in (("max_bound", at), ("min_bound", at), ("dwmin_up", 0.0)):
             cells[name] = xp.where(stuck, value, cells[name])
         cells["dwmin_down"] = xp.where(stuck, 0.0, cells["dwmin_down"])
@@ -166,10 +166,10 @@ class StepDevice:
         xp = draws.xp
         factor = xp.ones(draws.shape)
         if self.lifetime > 0:
-            lifetime = self.lifetime * (1 + self.lifetime_dtod * draws.normal(Spread.LIFETIME))
+            lifetime = self.lifetime * (1 + self.lifetime_dtod * draws.normal(CellTrait.LIFETIME))
             factor = xp.where(lifetime > 1, 1 - 1 / xp.maximum(lifetime, 1.0), 0.0)
-        rate = self.diffusion * (1 + self.diffusion_dtod * draws.normal(Spread.DIFFUSION))
-        bias = self.reset + self.reset_dtod * draws.normal(Spread.RESET)
+        rate = self.diffusion * (1 + self.diffusion_dtod * draws.normal(CellTrait.DIFFUSION))
+        bias = self.reset + self.reset_dtod * draws.normal(CellTrait.RESET)
         return {"decay_scales": factor, "diffusion_rates": abs(rate), "reset_bias": bias}
 
     # -- one pulse -----------------------------------------------------------------------------
@@ -250,8 +250,8 @@ class LinearStep(StepDevice):
     def fabricate(self, draws: Draws) -> Cells:
         """Adds ``slope_up`` and ``slope_down``."""
         cells, own = super().fabricate(draws), not self.mean_bound_reference
-        gamma_up = self._gamma(self.gamma_up, self.gamma_up_dtod, draws, Spread.FIRST_UP)
-        gamma_down = self._gamma(self.gamma_down, self.gamma_down_dtod, draws, Spread.FIRST_DOWN)
+        gamma_up = self._gamma(self.gamma_up, self.gamma_up_dtod, draws, CellTrait.FIRST_UP)
+        gamma_down = self._gamma(self.gamma_down, self.gamma_down_dtod, draws, CellTrait.FIRST_DOWN)
         high = cells["max_bound"] if own else self.w_max
         low = cells["min_bound"] if own else self.w_min
         bounds = (
@@ -266,7 +266,7 @@ class LinearStep(StepDevice):
             cells["dwmin_" + name] = draws.xp.where(there, step, 0.0)
         return cells
 
-    def _gamma(self, mean: float, spread: float, draws: Draws, name: Spread) -> Any:
+    def _gamma(self, mean: float, spread: float, draws: Draws, name: CellTrait) -> Any:
         gamma = mean + spread * draws.normal(name)
         return gamma if self.allow_increasing else abs(gamma)
 
@@ -315,14 +315,14 @@ class SoftBoundsReference(StepDevice):
         steps, ends = {}, {}
         spreads = {"up": self.slope_up_dtod, "down": self.slope_down_dtod}
         for way, name, bound in (
-            ("up", Spread.FIRST_UP, "max_bound"), ("down", Spread.FIRST_DOWN, "min_bound"),
+            ("up", CellTrait.FIRST_UP, "max_bound"), ("down", CellTrait.FIRST_DOWN, "min_bound"),
         ):  # fmt: skip
             steps[way] = cells["dwmin_" + way]
             ends[way] = cells[bound] / abs(1 + free * spreads[way] * draws.normal(name))
             moves = ends[way] != 0
             cells["slope_" + way] = xp.where(moves, -steps[way] / (ends[way] + ~moves), 0.0)
             steps[way] = cells["dwmin_" + way] = xp.where(moves, steps[way], 0.0)
-        reference = self.reference_mean + self.reference_std * draws.normal(Spread.REFERENCE)
+        reference = self.reference_mean + self.reference_std * draws.normal(CellTrait.REFERENCE)
         if self.subtract_symmetry_point:
             tilt = cells["slope_down"] - cells["slope_up"]
             there = tilt != 0

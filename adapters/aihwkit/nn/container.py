@@ -1,14 +1,9 @@
 """Containers that know the tiles below them."""
 
-from __future__ import annotations
+from adapters.aihwkit.engine.layers.container import (
+    AnalogSequential,
+)
 
-from torch import nn
-
-from adapters.aihwkit.nn.base import AnalogModuleBase
-
-
-class AnalogSequential(nn.Sequential, AnalogModuleBase):
-    """``torch.nn.Sequential`` with the tiles of all layers below it, however deep.
-
-    Scripts also derive models from it that have a ``forward`` of their own.
-    """
+__all__ = [
+    "AnalogSequential",
+]

@@ -1,124 +1,19 @@
 """Between digital and analog models."""
 
-from __future__ import annotations
+from adapters.aihwkit.engine.layers.conversion import (
+    LAYERS,
+    WRAPPER,
+    Replace,
+    analog_root,
+    convert_to_analog,
+    convert_to_digital,
+)
 
-import copy
-from collections.abc import Callable
-from typing import Any
-
-from torch import nn
-
-from adapters.aihwkit.exceptions import ConfigError
-from adapters.aihwkit.nn.base import AnalogLayer, AnalogModuleBase
-from adapters.aihwkit.nn.container import AnalogSequential
-from adapters.aihwkit.nn.conv import AnalogConv2d
-from adapters.aihwkit.nn.linear import AnalogLinear
-from adapters.aihwkit.simulator.configs import RPUConfig
-
-LAYERS: dict[type[nn.Module], Any] = {nn.Linear: AnalogLinear, nn.Conv2d: AnalogConv2d}
-WRAPPER = "AnalogWrapper"
-Replace = Callable[[str, nn.Module], "nn.Module | None"]
-
-
-def convert_to_analog(
-    module: nn.Module,
-    rpu_config: RPUConfig,
-    *,
-    conversion_map: dict[type[nn.Module], Any] | None = None,
-    specific_rpu_config_fun: Callable[[str, nn.Module, RPUConfig], RPUConfig] | None = None,
-    exclude_modules: list[str] | None = None,
-    inplace: bool = False,
-    ensure_analog_root: bool = True,
-    verbose: bool = False,
-) -> nn.Module:
-    """The model with its ``Linear`` and ``Conv2d`` layers on tiles, weights included.
-
-    ``conversion_map`` gives an analog class for each digital one in place of those.
-    ``specific_rpu_config_fun(name, module, rpu_config)`` gives the configuration of a layer;
-    ``exclude_modules`` are full names of modules that stay as they are, with all below them. The
-    model is copied unless ``inplace``. Layers that are shared stay shared. Sequences, and the root
-    unless ``ensure_analog_root`` is False, can list their tiles. Raises ConfigError for a name to
-    exclude that no module has.
-    """
-    model = module if inplace else copy.deepcopy(module)
-    layers = LAYERS if conversion_map is None else conversion_map
-    excluded = set(exclude_modules or ())
-    unknown = excluded - {name for name, _ in model.named_modules(remove_duplicate=False)}
-    if unknown:
-        raise ConfigError(f"exclude_modules: the model has no module {min(unknown)!r}")
-
-    def analog(name: str, part: nn.Module) -> nn.Module | None:
-        if name in excluded:
-            return part
-        if type(part) not in layers:
-            return None
-        given = copy.deepcopy(rpu_config)
-        if specific_rpu_config_fun is not None:
-            given = specific_rpu_config_fun(name, part, given)
-        return layers[type(part)].from_digital(part, given)
-
-    model = _replaced("", model, analog, {})
-    for part in model.modules():
-        if type(part) is nn.Sequential and any(isinstance(p, AnalogLayer) for p in part.modules()):
-            part.__class__ = AnalogSequential
-    return analog_root(model) if ensure_analog_root else model
-
-
-def convert_to_digital(module: nn.Module, inplace: bool = False) -> nn.Module:
-    """The model with digital layers that have the weights the cells hold."""
-    model = module if inplace else copy.deepcopy(module)
-
-    def digital(name: str, part: nn.Module) -> nn.Module | None:
-        return type(part).to_digital(part) if isinstance(part, AnalogLayer) else None
-
-    model = _replaced("", model, digital, {})
-    for part in model.modules():
-        if type(part) is AnalogSequential:
-            part.__class__ = nn.Sequential
-        elif isinstance(part, _Wrapped):
-            part.__class__ = type(part).__bases__[0]
-    return model
-
-
-def _replaced(
-    name: str, part: nn.Module, replace: Replace, done: dict[nn.Module, nn.Module]
-) -> nn.Module:
-    """``part`` with everything replaced below it, each module once, in place."""
-    if part not in done:
-        other = replace(name, part)
-        done[part] = part if other is None else other
-        if other is None:
-            for child_name, child in list(part._modules.items()):
-                if child is not None:
-                    below = f"{name}.{child_name}" if name else child_name
-                    part._modules[child_name] = _replaced(below, child, replace, done)
-    return done[part]
-
-
-class _Wrapped(AnalogModuleBase):
-    """The root of a converted model: its own class, and lists of its tiles."""
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        # The class is made anew where it is loaded.
-        state = super().__reduce_ex__(protocol)[2]
-        return _blank, (type(self).__bases__[0],), state
-
-
-def _wrapper(kind: type[nn.Module]) -> Any:
-    return type(f"{WRAPPER}{kind.__name__}", (kind, _Wrapped), {})
-
-
-def _blank(kind: type[nn.Module]) -> nn.Module:
-    wrapper = _wrapper(kind)
-    return wrapper.__new__(wrapper)
-
-
-def analog_root(model: nn.Module) -> nn.Module:
-    """The model itself, of a class that can also list its tiles."""
-    if isinstance(model, AnalogModuleBase):
-        return model
-    if type(model) is nn.Sequential:
-        model.__class__ = AnalogSequential
-        return model
-    model.__class__ = _wrapper(type(model))
-    return model
+__all__ = [
+    "LAYERS",
+    "Replace",
+    "WRAPPER",
+    "analog_root",
+    "convert_to_analog",
+    "convert_to_digital",
+]

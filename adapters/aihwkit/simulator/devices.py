@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.aihwkit.engine.names import missing
 from adapters.aihwkit.simulator.configs.devices import (
     ConstantStepDevice,
     ExpStepDevice,
@@ -14,7 +15,6 @@ from adapters.aihwkit.simulator.configs.devices import (
     SoftBoundsDevice,
     SoftBoundsReferenceDevice,
 )
-from adapters.aihwkit.simulator.names import missing
 
 FloatingPointResistiveDevice = FloatingPointDevice
 IdealResistiveDevice = IdealDevice

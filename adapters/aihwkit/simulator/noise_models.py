@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from adapters.aihwkit.simulator.names import missing
+from adapters.aihwkit.engine.names import missing
 
 __getattr__ = missing(globals(), "hardware-aware inference is not simulated here")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from adapters.aihwkit.simulator.names import missing
+from adapters.aihwkit.engine.names import missing
 
 __getattr__ = missing(globals(), "presets are not offered here; set the values of a configuration")

@@ -1,5 +1,6 @@
 """Configurations, and everything that they are made of, under one import path."""
 
+from adapters.aihwkit.engine.names import missing
 from adapters.aihwkit.simulator.configs import utils
 from adapters.aihwkit.simulator.configs.configs import (
     FloatingPointRPUConfig,
@@ -20,7 +21,6 @@ from adapters.aihwkit.simulator.configs.devices import (
 )
 from adapters.aihwkit.simulator.configs.helpers import build_config
 from adapters.aihwkit.simulator.configs.utils import *  # noqa: F403
-from adapters.aihwkit.simulator.names import missing
 
 __all__ = [
     "ConstantStepDevice",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.aihwkit.simulator.names import missing
+from adapters.aihwkit.engine.names import missing
 
 __getattr__ = missing(
     globals(), "compounds of several devices are not simulated here; see SingleRPUConfig"

@@ -1,6 +1,6 @@
 """Parameters that configurations consist of."""
 
-from adapters.aihwkit.simulator.names import missing
+from adapters.aihwkit.engine.names import missing
 from adapters.aihwkit.simulator.parameters.base import Parameters, fields_of
 from adapters.aihwkit.simulator.parameters.enums import (
     AnalogMVType,

@@ -1,0 +1,1 @@
+"""What scripts set, checked where it is assigned."""

@@ -1,0 +1,1 @@
+"""Torch modules with their matrices on tiles."""

@@ -1,0 +1,1 @@
+"""Arrays that learn by pulses, and what stands around them."""

@@ -1,0 +1,1 @@
+"""What several adapters need, in array terms that know no framework."""

@@ -1,0 +1,1 @@
+"""The analog layers, and what they are made of."""

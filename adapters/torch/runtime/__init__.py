@@ -1,0 +1,1 @@
+"""Where layers meet torch: tensors, random numbers of calls, processes, and what is saved."""

@@ -1,0 +1,1 @@
+"""What a converted model does with real inputs: ranges, reports, recordings, tables."""

@@ -1,0 +1,1 @@
+"""What the applications share: commands, keywords, result folders, figures and pages."""

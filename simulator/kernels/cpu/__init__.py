@@ -1,0 +1,1 @@
+"""Kernels for NumPy arrays, compiled by numba; the extra ``fast`` installs it."""

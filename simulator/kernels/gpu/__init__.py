@@ -1,0 +1,1 @@
+"""Kernels for CuPy arrays, compiled for the GPU; the extras ``gpu12`` and ``gpu13`` install it."""

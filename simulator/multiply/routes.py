@@ -1,0 +1,160 @@
+"""Four routes from voltages to results. Each gives the same results, where it can be taken.
+
+The plan names the route of a core (`simulator.hardware.plan`). `Staged` is the reference: every
+current of the array on its own. The others merge what is linear before the product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.backend import Backend
+from simulator.chip.conductances import Operand
+from simulator.chip.programmed import Programmed
+from simulator.chip.tile_circuit import TileCircuit
+from simulator.hardware import Hardware, Plan
+from simulator.multiply.currents import PHASE, REST, SLICE, Call, Currents
+from simulator.multiply.drive import Drive
+from simulator.multiply.limit import ColumnLimit
+from simulator.multiply.products import MatrixProduct, Product
+from simulator.multiply.readout import Readout
+from simulator.quantities import Amps, Conductances, Results, Volts
+
+
+@dataclass(frozen=True)
+class _Route:
+    """The stages that a route goes through."""
+
+    backend: Backend
+    hardware: Hardware
+    plan: Plan
+    drive: Drive
+    readout: Readout
+    limit: ColumnLimit | None
+
+    def results(self, volts: Volts, call: Call) -> Results:
+        """Results (outputs, *rest) of voltages."""
+        raise NotImplementedError
+
+    def _merge_analog(self, currents: Currents) -> Currents:
+        """What the array and its integrators add up before the converter: pairs and phases."""
+        if self.hardware.pair_in_array:
+            currents = currents.merge_pairs()
+        if self.plan.phases or self.plan.periphery.digits is None:
+            return currents
+        return currents.merge(PHASE, self.backend.asarray(self.drive.weights))
+
+
+class Merged(_Route):
+    """The whole path as one matrix of weights: one product."""
+
+    def results(self, volts: Volts, call: Call) -> Results:
+        """The product, and the noise of every result; per unit of input."""
+        out = self.products(volts, call)
+        return out if self.plan.is_scale_free else out / call.scaling.gain
+
+    def products(self, volts: Volts, call: Call) -> Results:
+        """The product with the matrix, and the noise of every result."""
+        weights, variance = call.conductances.matrix[volts.dtype]
+        out = call.product.merged(weights, volts)
+        if variance is not None:
+            squares = self.drive.squares(volts)
+            spread = self.backend.xp.sqrt(call.product.merged(variance, squares))
+            spread *= call.conductances.chip.weight_limit
+            out += spread * self.readout.draws.for_outputs(call.vectors, out.dtype)
+        return out
+
+
+class Folded(_Route):
+    """Currents at the converters at once: pairs, and digits where they are not converted apart."""
+
+    def results(self, volts: Volts, call: Call) -> Results:
+        """One product with the folded conductances, then the read-out."""
+        operand, product = call.conductances.folded, call.product
+        mean, variance = operand.flat[volts.dtype]
+        apart = self.plan.phases
+        drive = self.drive
+        phases = drive.phases(volts) if apart else drive.merged_phases(volts)[None]
+        noise = None
+        if variance is not None:
+            squares = phases * phases if apart else drive.squares(volts)[None]
+            noise = line_currents(variance, squares, operand, product)
+        currents = Currents(line_currents(mean, phases, operand, product), noise)
+        return self.readout.results(currents, volts, call)
+
+
+class Staged(_Route):
+    """Every stage on its own: the current of every phase, slice and side."""
+
+    def results(self, volts: Volts, call: Call) -> Results:
+        """All currents, merged where the array merges them, then the read-out."""
+        currents = self._merge_analog(self._all_currents(volts, call))
+        return self.readout.results(currents, volts, call)
+
+    def _all_currents(self, volts: Volts, call: Call) -> Currents:
+        operand = call.conductances.lines
+        mean, variance = operand.flat[volts.dtype]
+        phases = self.drive.phases(volts)
+        noise = None
+        if variance is not None:
+            noise = line_currents(variance, phases * phases, operand, call.product)
+        currents = Currents(line_currents(mean, phases, operand, call.product), noise)
+        return currents.merge_pairs() if self.hardware.shared_line else currents
+
+
+class Limited(Staged):
+    """As `Staged`, for vectors that can reach the column limit: noise is drawn before it clips."""
+
+    def results(self, volts: Volts, call: Call) -> Results:
+        """All currents with their noise, within the limit, then as `Staged`."""
+        assert self.limit is not None  # its plan has one
+        currents = self.readout.draw_noise(self._all_currents(volts, call), call.vectors)
+        currents = self._merge_analog(self.limit.clipped(currents))
+        return self.readout.results(currents, volts, call)
+
+
+class Solved(_Route):
+    """Every vector on its own: it meets cells of its own, or switches them, or wires must do."""
+
+    def results(self, volts: Volts, call: Call) -> Results:
+        """Currents that the circuit gives for every vector, then as `Staged`."""
+        dense = call.product.unrolled(volts)
+        product = MatrixProduct(self.plan.direction.inputs, self.backend)
+        flat = Call(call.conductances, call.vectors.reshape(-1), product, call.scaling)
+        currents = self._currents(dense, flat)
+        if self.limit is not None:
+            currents = self.limit.clipped(currents)
+        out = self.readout.results(self._merge_analog(currents), dense, flat)
+        return out.reshape(-1, *call.vectors.shape)
+
+    def _currents(self, volts: Volts, call: Call) -> Currents:
+        phases, circuit = self.drive.phases(volts), call.conductances.circuit
+        if self.plan.noise == "per_device":
+            chip = call.conductances.chip
+            columns = [
+                self._with_own_cells(chip, circuit, int(vector), phase_volts)
+                for vector, phase_volts in zip(call.vectors, phases.transpose(2, 0, 1), strict=True)
+            ]
+            currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
+        else:
+            currents = Currents(circuit.currents(call.conductances.tiles, phases))
+        return currents.merge_pairs() if self.hardware.shared_line else currents
+
+    def _with_own_cells(
+        self, chip: Programmed, circuit: TileCircuit, vector: int, phase_volts: Volts
+    ) -> Amps:
+        """Currents of one vector, whose cells are drawn anew in every phase."""
+        return self.backend.xp.concatenate(
+            [
+                circuit.currents(chip.read(vector, phase), volts[None, :, None])
+                for phase, volts in enumerate(phase_volts)
+            ]
+        )
+
+
+def line_currents(
+    conductances: Conductances, phases: Volts, operand: Operand, product: Product
+) -> Amps:
+    """Currents in the order of all axes, from conductances with all lines on one axis."""
+    flat = product.currents(conductances, phases)
+    return flat.reshape(*flat.shape[:SLICE], *operand.lines, *flat.shape[SLICE + 1 :])
