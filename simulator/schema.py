@@ -175,10 +175,23 @@ def parameter(
     unit: str = "",
     doc: str = "",
 ) -> Any:
-    """Declare a field of a model or of a parameter node; arguments as in :class:`Spec`.
+    """Declare a field of a model or of a parameter node.
 
-    Returns a dataclass field whose ``metadata["spec"]`` is the :class:`Spec`. A default that the
-    declaration itself rejects raises :class:`~simulator.errors.ParameterError`.
+    Args:
+        default: its value where none is given; the declaration itself must allow it.
+        type: bool, int, float, str, an IntEnum class, "array", ``list[int]`` or ``list[bool]``.
+        low, high: bounds of numbers, or of every entry of a list; None for any finite number.
+        low_open, high_open: whether the bound itself is left out.
+        choices: the allowed values; None for all.
+        optional: whether None is allowed.
+        unit: such as "S" or "ohm", for messages and documentation.
+        doc: what it means, in a few words.
+
+    Returns:
+        A dataclass field whose ``metadata["spec"]`` is the :class:`Spec`.
+
+    Raises:
+        ParameterError: a default that the declaration rejects.
     """
     choices = None if choices is None else tuple(choices)
     spec = Spec(type, low, high, low_open, high_open, choices, optional, unit, doc)

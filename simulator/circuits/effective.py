@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from simulator.circuits.wires import Wires
+from simulator.quantities import Conductances
 
 # Sides of a block, in the order of the rows (what it answers) and columns (what it is given).
 SIDES = TOP, LEFT, RIGHT, BOTTOM = range(4)
@@ -304,7 +305,7 @@ def _on_host(g: np.ndarray, wires: Wires) -> np.ndarray:
         )
 
 
-def effective(conductances: Any, wires: Wires, xp: ModuleType = np) -> Any:
+def effective(conductances: Conductances, wires: Wires, xp: ModuleType = np) -> Conductances:
     """Conductances (..., p, m, n) that draw the same currents on ideal wires, for an MVM.
 
     The entry (k, o, j) is the current into ground at output o for one volt on line k of input j;
@@ -324,7 +325,7 @@ def effective(conductances: Any, wires: Wires, xp: ModuleType = np) -> Any:
     return result.reshape(conductances.shape)
 
 
-def effective_vmm(conductances: Any, wires: Wires, xp: ModuleType = np) -> Any:
+def effective_vmm(conductances: Conductances, wires: Wires, xp: ModuleType = np) -> Any:
     """Conductances (..., p, m, n) that a VMM would see on ideal wires.
 
     Drivers of the output lines before input 0, grounds of the input lines after output m-1. The

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simulator import registry
+from simulator.quantities import Amps, Conductances, Volts
 
 # Cell currents and differential conductances from conductances and voltages, which broadcast.
 CurrentLaw = Callable[[Any, Any], tuple[Any, Any]]
@@ -23,7 +24,7 @@ class CellState:
     behind its supply line.
     """
 
-    amps: Any
+    amps: Amps
     input_volts: Any
     output_volts: Any
 
@@ -66,7 +67,7 @@ class Circuit:
         """The linear network that this one is for small voltages, of cells as in ``slopes``."""
         return self
 
-    def slopes(self, conductances: Any) -> Any:
+    def slopes(self, conductances: Conductances) -> Any:
         """Differential conductances of the cells at zero volts."""
         return conductances
 
@@ -75,29 +76,66 @@ class Circuit:
         """True where every input vector is to be solved on its own, by ``currents``."""
         return not self.is_linear
 
-    def prefers_currents(self, conductances: Any, vectors: int) -> bool:
+    def prefers_currents(self, conductances: Conductances, vectors: int) -> bool:
         """True where ``currents`` of so many vectors costs less than ``effective``."""
         return False
 
-    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
-        """Effective conductances, in the shape of the cells'."""
+    def effective(
+        self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
+    ) -> Conductances:
+        """Conductances that an array without wires would need for the same currents.
+
+        Args:
+            conductances: (..., sides, outputs, inputs) in units of Gmax.
+            transposed: the outputs are driven and the inputs read.
+            xp: module of the arrays.
+
+        Returns:
+            Effective conductances, in the shape of the cells'.
+        """
         raise NotImplementedError
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
-        """Line currents (..., sides, outputs or inputs, batch) for one set of cells.
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
+        """Line currents for one set of cells.
 
-        ``volts`` (..., 1 for the sides, inputs or outputs, batch). The current of the second side
-        of a pair counts as it is subtracted: positive where it lowers the difference.
+        Args:
+            conductances: (..., sides, outputs, inputs) in units of Gmax.
+            volts: (..., 1 for the sides, inputs or outputs, batch) in units of the read voltage.
+            transposed: the outputs are driven and the inputs read.
+            xp: module of the arrays.
+
+        Returns:
+            (..., sides, outputs or inputs, batch) in currents of one full cell. The current of the
+            second side of a pair counts as it is subtracted: positive where it lowers the
+            difference.
         """
         cells = self.effective(conductances, transposed, xp)
         return (cells.swapaxes(-1, -2) if transposed else cells) @ volts
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
-        """Everything inside the array, for arguments as in ``currents``."""
+        """Everything inside the array.
+
+        Args:
+            conductances: (..., sides, outputs, inputs) in units of Gmax.
+            volts: (..., 1 for the sides, inputs or outputs, batch) in units of the read voltage.
+            transposed: the outputs are driven and the inputs read.
+            xp: module of the arrays.
+
+        Returns:
+            Voltages at both ends of every cell, and the current through it.
+        """
         raise NotImplementedError
 
 
@@ -120,12 +158,18 @@ class IdealCircuit(Circuit):
         """Always True."""
         return True
 
-    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
+    def effective(
+        self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
+    ) -> Conductances:
         """The conductances themselves."""
         return conductances
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
@@ -152,7 +196,7 @@ class UncoupledNonlinearCircuit(Circuit):
         """Ohmic cells."""
         return IdealCircuit(self.interleaved)
 
-    def slopes(self, conductances: Any) -> Any:
+    def slopes(self, conductances: Conductances) -> Any:
         """Differential conductances of the cells at zero volts."""
         return self.law(conductances, 0.0)[1]
 
@@ -162,15 +206,23 @@ class UncoupledNonlinearCircuit(Circuit):
         return False
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
         """Sums of cell currents along the lines."""
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
         amps, _ = self.law(conductances[..., None], across)
         return line_currents(amps, transposed, self.interleaved)
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
         across = cell_volts(conductances, volts, transposed, self.interleaved, xp)
@@ -178,7 +230,7 @@ class UncoupledNonlinearCircuit(Circuit):
         return _at_the_drivers(amps, across, transposed, xp)
 
 
-def _at_the_drivers(amps: Any, across: Any, transposed: bool, xp: ModuleType) -> CellState:
+def _at_the_drivers(amps: Amps, across: Any, transposed: bool, xp: ModuleType) -> CellState:
     """The state of an array whose driven lines are at their drivers' voltage, the others at 0."""
     driven = xp.broadcast_to(across, amps.shape)
     ground = xp.zeros_like(driven)
@@ -186,7 +238,7 @@ def _at_the_drivers(amps: Any, across: Any, transposed: bool, xp: ModuleType) ->
 
 
 def cell_volts(
-    conductances: Any, volts: Any, transposed: bool, shares_lines: bool, xp: ModuleType
+    conductances: Conductances, volts: Volts, transposed: bool, shares_lines: bool, xp: ModuleType
 ) -> Any:
     """Voltages (..., sides, outputs, inputs, batch) that drive the cells, ready to broadcast.
 
@@ -200,7 +252,7 @@ def cell_volts(
     return spread
 
 
-def line_currents(amps: Any, transposed: bool, shares_lines: bool) -> Any:
+def line_currents(amps: Amps, transposed: bool, shares_lines: bool) -> Any:
     """Sums of cell currents (..., sides, outputs, inputs, batch) along the lines that are read.
 
     In the sense in which the difference of a pair takes them.

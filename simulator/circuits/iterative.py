@@ -16,6 +16,7 @@ import numpy as np
 
 from simulator.circuits.wires import Wires
 from simulator.errors import ModelError
+from simulator.quantities import Conductances, Volts
 
 # From this many values on, adding line by line outruns the product with a triangular matrix.
 LOOP_VALUES = 512
@@ -148,9 +149,9 @@ class _VoltageDrops:
 
 
 def solve(
-    conductances: Any,
+    conductances: Conductances,
     wires: Wires,
-    volts: Any,
+    volts: Volts,
     tolerance: float,
     xp: ModuleType = np,
     start: Any = None,
@@ -191,7 +192,7 @@ def solve(
     return currents
 
 
-def _largest(volts: Any, xp: ModuleType) -> Any:
+def _largest(volts: Volts, xp: ModuleType) -> Any:
     """Largest magnitude of each vector (..., 1, 1, 1, B); one where all are zero."""
     largest = xp.abs(volts).max(axis=ARRAY_AXES, keepdims=True)
     return xp.where(largest > 0, largest, 1.0)
@@ -206,7 +207,7 @@ def _rounding(currents: Any, drops: Drops) -> Any:
 
 def _conjugate_gradients(
     g: Any,
-    volts: Any,
+    volts: Volts,
     drops: Drops,
     relative: float,
     absolute: Any,
@@ -260,7 +261,7 @@ def _conjugate_gradients(
 def newton(
     cell: Cell,
     wires: Wires,
-    volts: Any,
+    volts: Volts,
     tolerance: float,
     xp: ModuleType = np,
     start: Any = None,

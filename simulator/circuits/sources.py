@@ -25,6 +25,7 @@ from simulator.circuits.ideal import (
 )
 from simulator.circuits.wires import Wires
 from simulator.errors import ModelError, NotSupportedError
+from simulator.quantities import Amps, Conductances, Volts
 
 Method = Literal["auto", "effective", "iterative", "nodal"]
 # Iterations for a look inside: it may take longer than a multiply.
@@ -53,7 +54,7 @@ class _WiredCircuit(Circuit):
             return IdealCircuit(self.shares_lines)
         return UncoupledNonlinearCircuit(self.law, self.shares_lines)
 
-    def slopes(self, conductances: Any) -> Any:
+    def slopes(self, conductances: Conductances) -> Any:
         """Differential conductances of the cells at zero volts."""
         return conductances if self.law is None else self.law(conductances, 0.0)[1]
 
@@ -69,7 +70,7 @@ class _WiredCircuit(Circuit):
         """The inverse of ``_networks``."""
         return cells if self.shares_lines else cells.squeeze(-behind - 1)
 
-    def _state(self, amps: Any, potentials: tuple[Any, Any], xp: ModuleType) -> CellState:
+    def _state(self, amps: Amps, potentials: tuple[Any, Any], xp: ModuleType) -> CellState:
         sides = (self._sides(xp.broadcast_to(volts, amps.shape), 3) for volts in potentials)
         return CellState(self._sides(amps, 3), *sides)
 
@@ -99,7 +100,7 @@ class _InputSource(_WiredCircuit):
         """True where cells are nonlinear or the iterative solver is asked for."""
         return not self.is_linear or self.method == "iterative"
 
-    def prefers_currents(self, conductances: Any, vectors: int) -> bool:
+    def prefers_currents(self, conductances: Conductances, vectors: int) -> bool:
         """By the expected time of both solvers."""
         if self.method != "auto" or not self.is_linear:
             return self.solves_each_input
@@ -111,7 +112,9 @@ class _InputSource(_WiredCircuit):
         )
         return each < effective.predicted_seconds(p, m, n, count)
 
-    def effective(self, conductances: Any, transposed: bool = False, xp: ModuleType = np) -> Any:
+    def effective(
+        self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
+    ) -> Conductances:
         """Effective conductances; exact. Raises ModelError for nonlinear cells."""
         if not self.is_linear:
             raise ModelError("an array of nonlinear cells has no effective conductances")
@@ -122,8 +125,12 @@ class _InputSource(_WiredCircuit):
         return self._sides(solve(cells, self.wires, xp))
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
         """Line currents, by the cheaper of the solvers that ``method`` allows."""
         if self.is_linear and not self.prefers_currents(conductances, volts.shape[-1]):
             return super().currents(conductances, volts, transposed, xp)
@@ -131,7 +138,11 @@ class _InputSource(_WiredCircuit):
         return line_currents(amps, transposed, self.shares_lines)
 
     def cell_currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> Any:
         """Currents of all cells (..., sides, outputs, inputs, batch), iteratively."""
         self._require_ohmic()
@@ -148,7 +159,11 @@ class _InputSource(_WiredCircuit):
         return self._sides(amps, 3)
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
         patient = replace(self, iterations=max(self.iterations, PATIENCE))
@@ -190,8 +205,12 @@ class _SeparateSource(_WiredCircuit):
         return False
 
     def currents(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
-    ) -> Any:
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> Amps:
         """Line currents, line by line. Raises NotSupportedError for a VMM."""
         _require_inputs(transposed)
         self._require_ohmic()
@@ -210,7 +229,11 @@ class _SeparateSource(_WiredCircuit):
         return xp.stack(sides, axis=-3)
 
     def cell_state(
-        self, conductances: Any, volts: Any, transposed: bool = False, xp: ModuleType = np
+        self,
+        conductances: Conductances,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
     ) -> CellState:
         """Everything inside the array, for arguments as in ``currents``."""
         _require_inputs(transposed)
@@ -221,7 +244,7 @@ class _SeparateSource(_WiredCircuit):
         drops = iterative.Drops(amps.shape, self.wires, transposed, xp, profiles)
         return self._state(amps, drops.potentials(amps, drive[..., None, :, :]), xp)
 
-    def _gated(self, conductances: Any, volts: Any, xp: ModuleType) -> tuple[Any, Any]:
+    def _gated(self, conductances: Conductances, volts: Volts, xp: ModuleType) -> tuple[Any, Any]:
         """Cells of networks (..., p, outputs, inputs) and their inputs (..., p, inputs, batch)."""
         drive = self._networks(cell_volts(conductances, volts, False, self.shares_lines, xp), 3)
         cells, drive = self._networks(conductances), drive[..., 0, :, :]
@@ -233,7 +256,7 @@ class _SeparateSource(_WiredCircuit):
         gates = (xp.abs(drive) > ladder.LEAST_INPUT) * 1.0
         law = self.law or _ohmic
 
-        def gated(volts: Any) -> tuple[Any, Any]:
+        def gated(volts: Volts) -> tuple[Any, Any]:
             amps, slope = law(cells[..., None], volts)
             return amps * gates, slope * gates
 
@@ -271,7 +294,7 @@ def _require_inputs(transposed: bool) -> None:
         )
 
 
-def _ohmic(conductances: Any, volts: Any) -> tuple[Any, Any]:
+def _ohmic(conductances: Conductances, volts: Volts) -> tuple[Any, Any]:
     return conductances * volts, conductances + 0.0 * volts
 
 

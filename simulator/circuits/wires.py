@@ -19,7 +19,11 @@ class Wires:
 
     An input line passes outputs 0 to m-1; its driver sits before output 0, behind the terminal and
     one segment. An output line passes inputs 0 to n-1; its virtual ground sits after input n-1,
-    behind one segment and the terminal. Any of the four may be zero.
+    behind one segment and the terminal.
+
+    Args:
+        input_segment, output_segment: between neighbouring cells of a line; may be zero.
+        input_terminal, output_terminal: between a line and its driver or ground; may be zero.
     """
 
     input_segment: float = 0.0

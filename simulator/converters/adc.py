@@ -19,6 +19,7 @@ from typing import Any
 from simulator import registry
 from simulator.converters.spans import Span
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Codes
 from simulator.schema import parameter
 
 # ``draw(numbers, group_size)``: standard normals of shape (*places, groups, len(numbers)). Each
@@ -79,27 +80,56 @@ class ADC:
         return type(self).fabricate is not ADC.fabricate
 
     def bound(self, params: Any, adc_node: Any, dac_node: Any) -> ADC:
-        """The model for a parameter tree, and its nodes of one direction; mostly itself."""
+        """The model for a parameter tree; mostly itself.
+
+        Args:
+            params: the whole tree.
+            adc_node, dac_node: the nodes of one direction.
+
+        Returns:
+            A model of the same class, with what depends on other parameters.
+        """
         return self
 
     def fabricate(self, shape: tuple[int, ...], draw: FabricationDraw, kernels: Any) -> Any:
-        """What is fixed when converters are made, kept for the life of the core; None for nothing.
+        """What is fixed when converters are made, kept for the life of the core.
 
-        ``shape``: converters by (output part, input part, slice, side, output). Anything but None
-        is handed to ``convert`` as a last argument ``made``.
+        Args:
+            shape: converters by (output part, input part, slice, side, output).
+            draw: ``draw(numbers, group_size)`` gives standard normals (output part, input part,
+                slice, side, group, number), a group of so many neighbouring outputs sharing its
+                numbers.
+            kernels: of the arrays.
+
+        Returns:
+            Anything, handed to ``convert`` as its last argument ``made``; None for nothing.
         """
         return None
 
     def levels(self, low: Any, high: Any) -> tuple[Any, Any, int] | None:
-        """Lowest level, highest level and steps between them, where ``convert`` gives the nearest
-        of equidistant levels; None where it does anything else.
+        """The levels of a plain quantiser.
+
+        Args:
+            low, high: full-scale limits, numbers or arrays, in currents of one full cell.
+
+        Returns:
+            Lowest level, highest level and the number of steps between them, where ``convert``
+            gives the nearest of equidistant levels; None where it does anything else.
         """
         return None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
-        """Currents after conversion, same shape and unit as ``amps``.
+    def convert(self, amps: Amps, low: Any, high: Any, kernels: Any, dither: Any = None) -> Codes:
+        """Convert currents.
 
-        ``dither``: uniforms in (0, 1) of the same shape, given for stochastic rounding only.
+        Args:
+            amps: (phase, output part, input part, slice, side, output, *vectors), in currents of
+                one full cell at full-scale input.
+            low, high: full-scale limits, which broadcast against ``amps``.
+            kernels: of the arrays.
+            dither: uniforms in (0, 1) in the shape of ``amps``, for stochastic rounding only.
+
+        Returns:
+            What the codes stand for, in the shape and unit of ``amps``.
         """
         raise NotImplementedError
 
@@ -113,7 +143,7 @@ class IdealADC(ADC):
         """Always True."""
         return True
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(self, amps: Amps, low: Any, high: Any, kernels: Any, dither: Any = None) -> Codes:
         """The currents themselves."""
         return amps
 
@@ -131,7 +161,7 @@ class QuantizerADC(ADC):
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
         return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(self, amps: Amps, low: Any, high: Any, kernels: Any, dither: Any = None) -> Codes:
         """The nearest level; a symmetric range has no level at zero."""
         return kernels.quantize(amps, low, high, 2**self.bits - 1, dither)
 
@@ -160,7 +190,7 @@ class SignMagnitudeADC(ADC):
         plain = type(self).convert is _NEAREST_MAGNITUDE
         return (-high, high, 2 * (2 ** (self.bits - 1) - 1)) if plain else None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(self, amps: Amps, low: Any, high: Any, kernels: Any, dither: Any = None) -> Codes:
         """The nearest level between ``-high`` and ``high``."""
         return kernels.quantize_magnitude(amps, high, 2 ** (self.bits - 1) - 1, dither)
 

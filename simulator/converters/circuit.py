@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator.converters.adc import ADC, FabricationDraw
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Codes
 from simulator.schema import parameter
 
 MAX_BITS = 16
@@ -72,13 +73,13 @@ class CircuitADC(ADC, abstract=True):
 
     def convert(
         self,
-        amps: Any,
+        amps: Amps,
         low: Any,
         high: Any,
         kernels: Any,
         dither: Any = None,
         made: Any = None,
-    ) -> Any:
+    ) -> Codes:
         """The currents that the codes stand for; without ``made``, converters free of mismatch."""
         xp = kernels.xp
         dtype = xp.result_type(amps, low, high)

@@ -119,7 +119,18 @@ def linearity(
 def plot_transfer(
     adc: ADC, low: float, high: float, samples: int = 0, converters: int = 1, seed: int = 0
 ) -> Any:
-    """A Matplotlib figure: results over the range, and how far they are from the input."""
+    """Results over the range, and how far they are from the input.
+
+    Args:
+        adc: the model.
+        low, high: full-scale limits, in currents of one full cell.
+        samples: inputs to convert; 0 takes as many as the bits ask for.
+        converters: how many to make, each with its own mismatch.
+        seed: of that mismatch.
+
+    Returns:
+        A matplotlib figure.
+    """
     curve = transfer(adc, low, high, samples, converters, seed)
     figure, (upper, lower) = _figure(adc, "transfer curve", (3, 2))
     upper.plot(curve.amps, curve.amps, color=GREY, lw=1, ls="--", label="input")
@@ -146,7 +157,18 @@ def plot_transfer(
 def plot_linearity(
     adc: ADC, low: float, high: float, samples: int = 0, converters: int = 1, seed: int = 0
 ) -> Any:
-    """A Matplotlib figure of the differential and the integral nonlinearity of every code."""
+    """The differential and the integral nonlinearity of every code.
+
+    Args:
+        adc: the model.
+        low, high: full-scale limits, in currents of one full cell.
+        samples: inputs to convert; 0 takes as many as the bits ask for.
+        converters: how many to make, each with its own mismatch.
+        seed: of that mismatch.
+
+    Returns:
+        A matplotlib figure.
+    """
     found = linearity(adc, low, high, samples, converters, seed)
     figure, (upper, lower) = _figure(adc, "nonlinearity", (1, 1))
     for axes, values, name in ((upper, found.dnl, "DNL"), (lower, found.inl, "INL")):

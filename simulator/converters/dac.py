@@ -11,6 +11,7 @@ from typing import Any
 from simulator import registry
 from simulator.converters.spans import Span
 from simulator.errors import ModelError
+from simulator.quantities import Volts
 from simulator.schema import parameter
 
 
@@ -55,13 +56,28 @@ class DAC:
         return False
 
     def levels(self, low: float, high: float) -> tuple[float, float, int] | None:
-        """Lowest level, highest level and steps between them, where ``convert`` gives the nearest
-        of equidistant levels; None where it does anything else.
+        """The levels of a plain quantiser.
+
+        Args:
+            low, high: voltages of the lowest and the highest input, in units of full scale.
+
+        Returns:
+            Lowest level, highest level and the number of steps between them, where ``convert``
+            gives the nearest of equidistant levels; None where it does anything else.
         """
         return None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
-        """Voltages on the converter's grid between ``low`` and ``high``; same shape."""
+    def convert(self, volts: Volts, low: float, high: float, kernels: Any) -> Volts:
+        """Convert voltages to those that the converter can give.
+
+        Args:
+            volts: of any shape, in units of full scale.
+            low, high: voltages of the lowest and the highest input.
+            kernels: of the arrays.
+
+        Returns:
+            Voltages between the limits, in the shape of ``volts``.
+        """
         raise NotImplementedError
 
 
@@ -74,7 +90,7 @@ class IdealDAC(DAC):
         """Always True."""
         return True
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Any) -> Volts:
         """The voltages themselves."""
         return volts
 
@@ -96,7 +112,7 @@ class QuantizerDAC(DAC):
         """From ``low`` to ``high``; None for a model that inherits and converts otherwise."""
         return (low, high, 2**self.bits - 1) if type(self).convert is _NEAREST else None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Any) -> Volts:
         """The nearest level between ``low`` and ``high``."""
         return kernels.quantize(volts, low, high, 2**self.bits - 1)
 
@@ -131,7 +147,7 @@ class SignMagnitudeDAC(DAC):
         plain = type(self).convert is _NEAREST_MAGNITUDE
         return (-1.0, 1.0, 2 * (2 ** (self.bits - 1) - 1)) if plain else None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Any) -> Volts:
         """The nearest level between minus and plus full scale."""
         return kernels.quantize_magnitude(volts, 1.0, 2 ** (self.bits - 1) - 1)
 

@@ -15,6 +15,7 @@ import numpy as np
 from simulator.converters.adc import ADC
 from simulator.converters.dac import DAC
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Volts
 from simulator.schema import parameter
 
 RESOLUTION = "step as a fraction of the range from minus to plus full scale; 0 = ideal"
@@ -58,7 +59,7 @@ class MidTreadDAC(DAC):
         plain = type(self).convert is MidTreadDAC.convert
         return (-1.0, 1.0, steps) if steps is not None and plain else None
 
-    def convert(self, volts: Any, low: float, high: float, kernels: Any) -> Any:
+    def convert(self, volts: Volts, low: float, high: float, kernels: Any) -> Any:
         """The nearest level between minus and plus full scale."""
         steps = _even_steps(self.resolution)
         if steps is not None:
@@ -117,7 +118,7 @@ class MidTreadADC(ADC):
         plain = type(self).convert is MidTreadADC.convert
         return (-high, high, steps) if steps is not None and plain else None
 
-    def convert(self, amps: Any, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
+    def convert(self, amps: Amps, low: Any, high: Any, kernels: Any, dither: Any = None) -> Any:
         """The nearest level between ``-high`` and ``high``."""
         steps = _even_steps(self.resolution)
         if steps is not None:

@@ -13,8 +13,14 @@ from dataclasses import dataclass
 class ConverterRange:
     """What the range of a current depends on, besides the number of inputs of the array.
 
-    ``slice_bits`` is None for weights in one slice. ``bipolar`` tells whether a current can have
-    both signs although the inputs have one: pairs whose currents are subtracted in the array.
+    Args:
+        adc_bits, dac_bits: bits of the converters; 0 for ideal ones.
+        signed_inputs: inputs have both signs.
+        weight_bits: bits of a weight.
+        slice_bits: bits of one slice; None for weights in one slice.
+        paired: weights are pairs of cells.
+        bipolar: a current can have both signs although the inputs have one: pairs whose currents
+            are subtracted in the array.
     """
 
     adc_bits: int

@@ -18,13 +18,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from simulator import registry
+from simulator.quantities import Amps, Siemens, Volts
 
 SQRT_TWELVE = 3.4641016151377544
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The electrical frame of every cell of an array."""
+    """The electrical frame of every cell of an array.
+
+    Args:
+        Gmin, Gmax: conductances of the lowest and the highest level, in siemens.
+        Vread: full-scale read voltage, in volts.
+        clip: errors lead to conductances between Gmin and Gmax only, not to any above zero.
+        time: since programming, in the time unit of the drift model.
+    """
 
     Gmin: float
     Gmax: float
@@ -101,53 +109,127 @@ class Device:
         """True where the parameters leave every cell as it was asked for."""
         return False
 
-    def programming_mean(self, siemens: Any, cell: Cell) -> Any:
-        """Mean conductance after programming to ``siemens``."""
+    def programming_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Mean conductance after programming.
+
+        Args:
+            siemens: conductances asked for, one entry per cell, in siemens.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Siemens, in the shape and array module of ``siemens``.
+        """
         return siemens
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
-        """Standard deviation after programming to ``siemens``."""
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation after programming.
+
+        Args:
+            siemens: conductances asked for, one entry per cell, in siemens.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Siemens, not negative, in the shape of ``siemens``.
+        """
         raise NotImplementedError
 
-    def read_mean(self, siemens: Any, cell: Cell) -> Any:
+    def read_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Mean conductance in one read of a cell at ``siemens``."""
         return siemens
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
-        """Standard deviation from read to read of a cell at ``siemens``."""
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation from read to read.
+
+        Args:
+            siemens: programmed conductances, one entry per cell, in siemens.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Siemens, not negative, in the shape of ``siemens``.
+        """
         raise NotImplementedError
 
-    def programmed(self, siemens: Any, cell: Cell, draw: Draw) -> Any:
-        """Conductances after programming, before the limits of the cell."""
+    def programmed(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
+        """Conductances after programming, before the limits of the cell.
+
+        Args:
+            siemens: conductances asked for, one entry per cell, in siemens.
+            cell: limits, read voltage and time that all cells share.
+            draw: random numbers for these cells, made when they are asked for.
+
+        Returns:
+            Siemens, in the shape and array module of ``siemens``.
+        """
         sigma = self.programming_sigma(siemens, cell)
         return self.programming_mean(siemens, cell) + sigma * draw.standard(self.distribution)
 
-    def read(self, siemens: Any, cell: Cell, draw: Draw) -> Any:
-        """Conductances in one read, before the limits of the cell."""
+    def read(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
+        """Conductances in one read, before the limits of the cell.
+
+        Args:
+            siemens: programmed conductances, one entry per cell, in siemens.
+            cell: limits, read voltage and time that all cells share.
+            draw: random numbers for these cells in this read.
+
+        Returns:
+            Siemens, in the shape and array module of ``siemens``.
+        """
         sigma = self.read_sigma(siemens, cell)
         return self.read_mean(siemens, cell) + sigma * draw.standard(self.distribution)
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Mean conductance at ``cell.time`` of a cell that began at ``siemens``."""
         return siemens
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
-        """Standard deviation at ``cell.time`` among cells that began at ``siemens``."""
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation at ``cell.time`` among cells that began alike.
+
+        Args:
+            siemens: conductances just after programming, in siemens.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Siemens, not negative, in the shape of ``siemens``.
+        """
         raise NotImplementedError
 
-    def drifted(self, siemens: Any, normal: Any, cell: Cell) -> Any:
-        """Conductances at ``cell.time`` of cells that began at ``siemens``, before the limits.
+    def drifted(self, siemens: Siemens, normal: Any, cell: Cell) -> Siemens:
+        """Conductances at ``cell.time``, before the limits of the cell.
 
-        ``normal`` is one standard normal for each cell, which it keeps for life.
+        Args:
+            siemens: conductances just after programming, in siemens.
+            normal: a standard normal for each cell, which it keeps for life.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Siemens, in the shape of ``siemens``.
         """
         return self.drift_mean(siemens, cell) + self.drift_sigma(siemens, cell) * normal
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
-        """Current in amps of a cell at ``siemens`` with ``volts`` across it; arrays broadcast."""
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
+        """Current of a cell with a voltage across it.
+
+        Args:
+            siemens: conductances, in siemens.
+            volts: voltages across the cells; arrays broadcast.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Amperes, positive with the voltage.
+        """
         raise NotImplementedError
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
-        """Differential conductance in siemens, the derivative of ``current`` by the voltage."""
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
+        """Differential conductance: the derivative of ``current`` by the voltage.
+
+        Args:
+            siemens: conductances, in siemens.
+            volts: voltages across the cells; arrays broadcast.
+            cell: limits, read voltage and time that all cells share.
+
+        Returns:
+            Siemens.
+        """
         raise NotImplementedError
 
     def bound(self, device_node: Any, node: Any) -> Device:
@@ -155,7 +237,14 @@ class Device:
         return self
 
     def check_cell(self, cell: Cell) -> None:
-        """Raise ModelError for a cell that the model does not describe."""
+        """Ask whether the model describes a cell; it does nothing for most models.
+
+        Args:
+            cell: limits, read voltage and time that all cells share.
+
+        Raises:
+            ModelError: a cell that the model does not describe; the message names the parameter.
+        """
 
     @classmethod
     def has_moments(cls, effect: Literal["programming", "read"]) -> bool:
@@ -190,22 +279,22 @@ class IdealDevice(Device):
         """Always True."""
         return True
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Zero."""
         return 0.0 * siemens
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Zero."""
         return 0.0 * siemens
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Ohm's law."""
         return siemens * volts
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """The conductance."""
         return siemens + 0.0 * volts
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Zero."""
         return 0.0 * siemens

@@ -41,10 +41,20 @@ AMP_UNITS = ((1e-3, "mA"), (1e-6, "uA"), (1e-9, "nA"))
 
 
 def plot_spread(device: Device, cell: Cell) -> Any:
-    """A matplotlib figure of how far cells miss their target, for each effect the model describes.
+    """How far cells miss their target, for each effect the model describes.
 
     Bands hold 68 % and 95 % of the cells after the limits of ``cell``; drift is shown where it
-    contains programming, at ``cell.time``. Raises ModelError for a model without a spread.
+    contains programming, at ``cell.time``.
+
+    Args:
+        device: the model.
+        cell: limits, read voltage and time of the cells.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ModelError: a model without a spread.
     """
     device.check_cell(cell)
     effects: list[str] = [e for e in EFFECTS if device.models(e)]
@@ -78,10 +88,20 @@ def plot_spread(device: Device, cell: Cell) -> Any:
 
 
 def plot_drift(device: Device, cell: Cell, times: Sequence[float]) -> Any:
-    """A matplotlib figure of conductances over ``times``, in the time unit of the model.
+    """Conductances over time: five levels, their means, and bands that hold 68 % of the cells.
 
-    Five levels with their means and the bands that hold 68 % of the cells, each cell with one draw
-    for life. Raises ModelError for a model without drift and for times that it does not describe.
+    Each cell keeps one draw for life.
+
+    Args:
+        device: the model.
+        cell: limits, read voltage and time of the cells.
+        times: where to look, in the time unit of the model.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ModelError: a model without drift, or times that it does not describe.
     """
     if not device.models("drift"):
         raise ModelError(f"{type(device).__name__} describes no drift")
@@ -121,10 +141,20 @@ def plot_drift(device: Device, cell: Cell, times: Sequence[float]) -> Any:
 
 
 def plot_current(device: Device, cell: Cell) -> Any:
-    """A matplotlib figure of current and of conductance over the voltage, up to the read voltage.
+    """Current and conductance over the voltage, up to the read voltage, for five levels.
 
-    Five levels; dashed: Ohm's law. Bands hold 68 % of the cells after programming where the model
-    describes that. Raises ModelError for a model without a current.
+    Dashed: Ohm's law. Bands hold 68 % of the cells after programming where the model describes
+    that.
+
+    Args:
+        device: the model.
+        cell: limits, read voltage and time of the cells.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ModelError: a model without a current.
     """
     if not device.models("current"):
         raise ModelError(f"{type(device).__name__} describes no current")

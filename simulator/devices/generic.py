@@ -8,11 +8,12 @@ The spread is the same for programming and for reading. ``magnitude`` is in unit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from simulator.devices.base import SQRT_TWELVE, Cell, Device
 from simulator.kernels.programming import Spread
 from simulator.kernels.reference.cells import spread_scale
+from simulator.quantities import Siemens
 from simulator.schema import parameter
 
 
@@ -27,16 +28,16 @@ class _GenericDevice(Device):
         """True at magnitude zero."""
         return self.magnitude == 0
 
-    def scale(self, siemens: Any, cell: Cell) -> Any:
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Spread in siemens at magnitude 1."""
         raise NotImplementedError
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         per_width = 1.0 if self.distribution == "normal" else 1.0 / SQRT_TWELVE
         return self.magnitude * per_width * self.scale(siemens, cell)
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self.programming_sigma(siemens, cell)
 
@@ -44,7 +45,7 @@ class _GenericDevice(Device):
 class _Independent:
     spread: ClassVar[Spread] = Spread.CONSTANT
 
-    def scale(self, siemens: Any, cell: Cell) -> Any:
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The same for every state: Gmax."""
         return spread_scale(siemens, self.spread, cell.Gmax)
 
@@ -52,7 +53,7 @@ class _Independent:
 class _Proportional:
     spread: ClassVar[Spread] = Spread.CONDUCTANCE
 
-    def scale(self, siemens: Any, cell: Cell) -> Any:
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Proportional to the conductance."""
         return spread_scale(siemens, self.spread, cell.Gmax)
 
@@ -60,7 +61,7 @@ class _Proportional:
 class _InverseProportional:
     spread: ClassVar[Spread] = Spread.INVERSE
 
-    def scale(self, siemens: Any, cell: Cell) -> Any:
+    def scale(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Inversely proportional to the conductance; none for a cell that does not conduct."""
         return spread_scale(siemens, self.spread, cell.Gmax)
 

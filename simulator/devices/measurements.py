@@ -149,15 +149,24 @@ class Fit:
 
 
 def from_measurements(source: Any) -> tuple[TableDevice, Fit]:
-    """Fit a :class:`TableDevice` to measured cells; returns it and a :class:`Fit`.
+    """Fit a :class:`TableDevice` to measured cells.
 
-    ``source`` is the path of a CSV file, a DataFrame or a mapping of columns: ``target_S`` and
-    ``measured_S`` in siemens, ``time_s`` in seconds since programming, one row per cell and time.
     For each target: mean error and standard deviation at its first time are those of programming;
     where it was measured at two or more times above 0, mean and standard deviation are fitted by
     straight lines over log time, weighted by their standard errors. What the spread grows beyond
-    that of programming is an independent addition. Raises FileFormatError or InputError for missing
-    columns, values that are no numbers or look like microsiemens, and fewer than 10 cells.
+    that of programming is an independent addition.
+
+    Args:
+        source: the path of a CSV file, a DataFrame or a mapping of columns: ``target_S`` and
+            ``measured_S`` in siemens, ``time_s`` in seconds since programming, one row per cell and
+            time.
+
+    Returns:
+        The device, and a :class:`Fit` that says how well it fits.
+
+    Raises:
+        FileFormatError, InputError: missing columns, values that are no numbers or look like
+            microsiemens, fewer than 10 cells.
     """
     target, measured, time = _columns(source)
     groups = []

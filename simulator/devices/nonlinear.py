@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.devices.base import Cell, Device
 from simulator.errors import ModelError
+from simulator.quantities import Amps, Conductances, Siemens, Volts
 
 CUBIC_SHARE = 0.25
 CUBIC_LIMIT = 2.0
@@ -25,7 +26,7 @@ class CellLaw:
     model: Device
     cell: Cell
 
-    def __call__(self, conductances: Any, volts: Any) -> tuple[Any, Any]:
+    def __call__(self, conductances: Conductances, volts: Volts) -> tuple[Any, Any]:
         """Both, in the shape that the arguments broadcast to."""
         cell = self.cell
         siemens, across = conductances * cell.Gmax, volts * cell.Vread
@@ -58,10 +59,10 @@ class CubicDevice(Device):
                 f"{CUBIC_LIMIT:g} V"
             )
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Current in amps."""
         return siemens * volts * (1.0 - CUBIC_SHARE * volts * volts)
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """Differential conductance in siemens; negative beyond 1.15 V."""
         return siemens * (1.0 - 3.0 * CUBIC_SHARE * volts * volts)

@@ -12,6 +12,7 @@ from numpy import exp, log
 from simulator.devices.base import Cell, Device
 from simulator.devices.tables import MICRO, polynomial, require_conductances
 from simulator.errors import warn_user
+from simulator.quantities import Siemens
 from simulator.schema import check_fields, parameter
 
 JOSHI_SIGMA = (0.28638599, 0.07585724, -0.00178767)
@@ -46,7 +47,7 @@ class PCMJoshi(Device):
                 "fitted from 0.25 uS and is continued below"
             )
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(JOSHI_SIGMA, siemens / MICRO).clip(0.0, None) * MICRO
 
@@ -77,11 +78,11 @@ class _DriftingPCM(Device):
         """Seconds that a read takes."""
         raise NotImplementedError
 
-    def exponent_moments(self, siemens: Any) -> tuple[Any, Any]:
+    def exponent_moments(self, siemens: Siemens) -> tuple[Any, Any]:
         """Mean and standard deviation of the exponent, before its sign is dropped."""
         raise NotImplementedError
 
-    def noise_share(self, siemens: Any) -> Any:
+    def noise_share(self, siemens: Siemens) -> Any:
         """1/f noise of a cell that began at ``siemens``, as a fraction of its conductance."""
         raise NotImplementedError
 
@@ -89,20 +90,20 @@ class _DriftingPCM(Device):
         """Raise ModelError above the conductance of a fully on cell."""
         require_conductances(self, cell, 0.0, self.full)
 
-    def state(self, siemens: Any) -> Any:
+    def state(self, siemens: Siemens) -> Any:
         """Conductance in units of a fully on cell, positive."""
         return (siemens / self.full).clip(LOWEST_STATE, None)
 
-    def drift_exponent(self, siemens: Any, normal: Any) -> Any:
+    def drift_exponent(self, siemens: Siemens, normal: Any) -> Any:
         """Exponents of cells that began at ``siemens``, from one standard normal for each."""
         mean, sigma = self.exponent_moments(siemens)
         return self.drift_scale * abs(mean + sigma * normal)
 
-    def drifted(self, siemens: Any, normal: Any, cell: Cell) -> Any:
+    def drifted(self, siemens: Siemens, normal: Any, cell: Cell) -> Siemens:
         """Conductances at ``cell.time``."""
         return siemens * exp(-self._log_age(cell) * self.drift_exponent(siemens, normal))
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens at ``cell.time``, of cells that now are at ``siemens``.
 
         The noise follows from where a cell began. A read knows only where it is, so the start is
@@ -117,7 +118,7 @@ class _DriftingPCM(Device):
     def _log_age(self, cell: Cell) -> float:
         return math.log1p(cell.time / self.start_time)
 
-    def _start(self, siemens: Any, cell: Cell) -> Any:
+    def _start(self, siemens: Siemens, cell: Cell) -> Any:
         """Where a cell of mean exponent began that now is at ``siemens``."""
         log_age = self.drift_scale * self._log_age(cell)
         if log_age == 0:
@@ -162,12 +163,12 @@ class PCM(_DriftingPCM):
         """``t_read``."""
         return self.t_read
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         sigma = polynomial(PCM_SIGMA, siemens / self.g_max).clip(0.0, None)
         return self.programming_scale * self.g_max / PCM_FULL * MICRO * sigma
 
-    def exponent_moments(self, siemens: Any) -> tuple[Any, Any]:
+    def exponent_moments(self, siemens: Siemens) -> tuple[Any, Any]:
         """Mean and standard deviation of the exponent."""
         depth = log(self.state(siemens))
         slope, offset, low, high = PCM_MEAN
@@ -182,7 +183,7 @@ class PCM(_DriftingPCM):
         least, most = low * log_age, high * log_age
         return depth + (middle - depth).clip(least, most)
 
-    def noise_share(self, siemens: Any) -> Any:
+    def noise_share(self, siemens: Siemens) -> Any:
         """Q, at most 0.2."""
         return (0.0088 / (self.state(siemens) ** 0.65).clip(1e-3, None)).clip(None, 0.2)
 
@@ -258,18 +259,18 @@ class HermesPCM(_DriftingPCM):
         """512 ns."""
         return HERMES_READ_TIME
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         sigma = polynomial(HERMES[self.num_devices].sigma, siemens / self.full)
         return self.programming_scale * MICRO * sigma.clip(0.0, None)
 
-    def exponent_moments(self, siemens: Any) -> tuple[Any, Any]:
+    def exponent_moments(self, siemens: Siemens) -> tuple[Any, Any]:
         """Mean and standard deviation of the exponent."""
         state, pair = self.state(siemens), HERMES[self.num_devices]
         sigma = _bent(state, pair.spread, pair.spread_above).clip(0.0, None)
         return _bent(state, HERMES_MEAN, HERMES_MEAN_ABOVE), sigma
 
-    def noise_share(self, siemens: Any) -> Any:
+    def noise_share(self, siemens: Siemens) -> Any:
         """Q."""
         pair = HERMES[self.num_devices]
         return _bent(self.state(siemens), pair.noise, pair.noise_above).clip(0.0, None)

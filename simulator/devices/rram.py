@@ -12,6 +12,7 @@ from numpy import log10
 from simulator.devices.base import Cell, Device
 from simulator.devices.tables import MICRO, polynomial, require_conductances
 from simulator.errors import ModelError, warn_user
+from simulator.quantities import Amps, Siemens, Volts
 from simulator.schema import check_fields, parameter
 
 MILO_LOW, MILO_HIGH = 49.99e-6, 225.01e-6
@@ -65,21 +66,21 @@ class RRAMMilo(Device):
                 f"{MILO_VOLTS:g} V"
             )
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(MILO_SIGMA, siemens / MICRO).clip(0.0, None) * MICRO
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Current in amps."""
         square, cube = self._bends(siemens)
         return volts * (siemens + volts * (square + volts * cube))
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """Differential conductance in siemens."""
         square, cube = self._bends(siemens)
         return siemens + volts * (2.0 * square + volts * (3.0 * cube))
 
-    def _bends(self, siemens: Any) -> tuple[Any, Any]:
+    def _bends(self, siemens: Siemens) -> tuple[Any, Any]:
         """Coefficients of the square and of the cube of the voltage."""
         bent = siemens >= MILO_OHMIC
         decades = log10(siemens.clip(MILO_OHMIC, None))
@@ -100,7 +101,7 @@ class RRAMWan(Device):
         """Raise ModelError above 39.26 uS."""
         require_conductances(self, cell, 0.0, WAN_HIGH)
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(WAN_SIGMA, siemens / MICRO).clip(0.0, None) * MICRO
 
@@ -127,7 +128,7 @@ class RRAMWan2022(Device):
                 f"{last:g} s (2 days)"
             )
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens about the target."""
         self.check_cell(cell)
         (start, before), (end, after) = next(
@@ -171,21 +172,21 @@ class RRAMCMO(Device):
                 f"({CMO_LAST:.4g} s) and is continued beyond"
             )
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return polynomial(CMO_SIGMA[self.acceptance_range], siemens / MICRO) * MICRO
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The conductance at the start plus the mean shift."""
         return siemens + CMO_SHIFT * _log_seconds(cell) * MICRO
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation of what was added since programming; none at time 0."""
         if cell.time <= 0:
             return 0.0 * siemens
         return polynomial(CMO_AGED, _log_seconds(cell)) * MICRO + 0.0 * siemens
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens; none at time 0 (one warning)."""
         if cell.time <= 0:
             warn_user(

@@ -11,6 +11,7 @@ from numpy import exp
 from simulator.devices.base import Cell, Device
 from simulator.devices.tables import polynomial
 from simulator.errors import ModelError, warn_user
+from simulator.quantities import Siemens
 
 NANO = 1e-9
 LIMIT, AGED_LIMIT = 3200.0, 1800.0
@@ -74,22 +75,22 @@ class SONOS(Device):
                 "and is continued in straight lines"
             )
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens, that of day 0."""
         return _spread(SPREAD[0], siemens, cell)
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Mean conductance of cells programmed to ``siemens``; the target at time 0."""
         if cell.time <= 0:
             return siemens
         nanoamps = siemens * (cell.Vread / NANO)
         return siemens + polynomial(_on_day(SHIFT, cell.time), nanoamps) * (NANO / cell.Vread)
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation among cells programmed to ``siemens``, programming included."""
         return _spread(_on_day(SPREAD, cell.time), siemens, cell)
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return _spread(READ_SPREAD, siemens, cell)
 
@@ -103,7 +104,7 @@ def _on_day(rows: Any, days: float) -> tuple[float, ...]:
     return tuple(a + part * (b - a) for a, b in zip(rows[before], rows[before + 1]))
 
 
-def _spread(law: tuple[float, ...], siemens: Any, cell: Cell) -> Any:
+def _spread(law: tuple[float, ...], siemens: Siemens, cell: Cell) -> Any:
     height, width = law
     nanoamps = siemens * (cell.Vread / NANO)
     return (height * (1.0 - exp(nanoamps / -width))).clip(0.0, None) * (NANO / cell.Vread)

@@ -16,6 +16,7 @@ import numpy as np
 
 from simulator.devices.base import Cell, Device
 from simulator.errors import FileFormatError, ModelError, ParameterError, nearest, warn_user
+from simulator.quantities import Amps, Siemens, Volts
 from simulator.schema import Spec
 
 MICRO = 1e-6
@@ -134,8 +135,8 @@ class TableDevice(Device):
     times: Any = _table(1, "s", "rising times since programming, above 0", low=0)
     shift: Any = _table(2, "S", "mean shift since programming: a row per time, a column per level")
     aged_spread: Any = _table(2, "S", "spread added since programming; rows as in shift", low=0)
-    volts: Any = _table(1, "V", "rising voltages: from 0, or on both sides of 0")
-    amps: Any = _table(2, "A", "current: a row per voltage, a column per level")
+    volts: Volts = _table(1, "V", "rising voltages: from 0, or on both sides of 0")
+    amps: Amps = _table(2, "A", "current: a row per voltage, a column per level")
 
     models: ClassVar[Any] = _Described()
 
@@ -222,34 +223,34 @@ class TableDevice(Device):
                 f"{self.volts[-1]:g} V and continued along the last line"
             )
 
-    def programming_mean(self, siemens: Any, cell: Cell) -> Any:
+    def programming_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The target plus the mean error."""
         if not self.error:
             return siemens
         return siemens + interpolate(self.levels, self.error, siemens)
 
-    def programming_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self._spread(self.spread, siemens)
 
-    def read_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self._spread(self.read_spread, siemens)
 
-    def drift_mean(self, siemens: Any, cell: Cell) -> Any:
+    def drift_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """The conductance at the start plus the mean shift."""
         if not self.shift or cell.time <= 0:
             return siemens
         row = self._at_time(self.shift, cell.time, power=1)
         return siemens + interpolate(self.levels, row, siemens)
 
-    def drift_sigma(self, siemens: Any, cell: Cell) -> Any:
+    def drift_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation of what was added since programming."""
         if not self.aged_spread or cell.time <= 0:
             return 0.0 * siemens
         return self._spread(self._at_time(self.aged_spread, cell.time, power=2), siemens)
 
-    def _spread(self, values: Sequence[float], siemens: Any) -> Any:
+    def _spread(self, values: Sequence[float], siemens: Siemens) -> Any:
         if not values:
             return 0.0 * siemens
         return interpolate(self.levels, values, siemens).clip(0.0, None)
@@ -272,7 +273,7 @@ class TableDevice(Device):
         start, end = self.times[after - 1], self.times[after]
         return after - 1, after, math.log(time / start) / math.log(end / start)
 
-    def current(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def current(self, siemens: Siemens, volts: Volts, cell: Cell) -> Amps:
         """Current in amps."""
         rows, knots = self._rows(siemens), self._voltages
         volts = volts + 0.0 * siemens
@@ -285,7 +286,7 @@ class TableDevice(Device):
         # What two halves of a table leave of each other at 0 V is rounding, and no current.
         return total * (volts != 0)
 
-    def slope(self, siemens: Any, volts: Any, cell: Cell) -> Any:
+    def slope(self, siemens: Siemens, volts: Volts, cell: Cell) -> Siemens:
         """Slope of the lines; where two of them meet, the mean of both."""
         knots, rises = self._voltages, self._rises(self._rows(siemens))
         near = KNOT_TOLERANCE * (knots[-1] - knots[0])
@@ -297,7 +298,7 @@ class TableDevice(Device):
             total = total + (rises[k] - rises[k - 1]) * beyond
         return total
 
-    def _rows(self, siemens: Any) -> list[Any]:
+    def _rows(self, siemens: Siemens) -> list[Any]:
         """Currents at the voltages of the table for cells between its levels, and beyond."""
         low, high = self.levels[0], self.levels[-1]
         share = siemens.clip(high, None) / high if high > 0 else 1.0
@@ -322,7 +323,11 @@ class TableDevice(Device):
         return mirrored + self.amps
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the device to a YAML file; :meth:`load` reads it back exactly."""
+        """Write the device to a YAML file; :meth:`load` reads it back exactly.
+
+        Args:
+            path: of the file; one that is there is replaced.
+        """
         import yaml
 
         named = {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
@@ -332,9 +337,16 @@ class TableDevice(Device):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TableDevice:
-        """Return the device in a YAML file.
+        """Read a device from a YAML file.
 
-        Raises FileFormatError naming the file where it is no such device.
+        Args:
+            path: of a file that ``save`` wrote, or one in its form.
+
+        Returns:
+            The device.
+
+        Raises:
+            FileFormatError: the file holds no such device; the message names it.
         """
         import yaml
 

@@ -15,6 +15,7 @@ from simulator.kernels.reference.cells import cells_of
 from simulator.mapping.cells import CellStyle
 from simulator.mapping.digits import SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
+from simulator.quantities import Conductances
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,15 @@ class WeightCode:
         )
 
     def encode(self, w: Any, xp: ModuleType) -> Any:
-        """Target conductances G / Gmax of shape (slices, sides, *w.shape)."""
+        """Target conductances of weights.
+
+        Args:
+            w: weights in [-1, 1], of any shape.
+            xp: module of the arrays.
+
+        Returns:
+            G / Gmax of shape (slices, sides, *w.shape).
+        """
         return cells_of(w, self.as_numbers, xp)
 
     @cached_property
@@ -109,14 +118,23 @@ class WeightCode:
         values = xp.asarray(self.digits.unit_values)
         return self.levels.encode(self.cells.encode(values, xp), xp)
 
-    def decode(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
-        """Weights from conductances (slices, sides, ...); ``unit`` broadcasts, None without one."""
+    def decode(self, conductances: Conductances, unit: Any, xp: ModuleType) -> Any:
+        """Weights that conductances stand for; inverts ``encode``.
+
+        Args:
+            conductances: (slices, sides, ...) in units of Gmax.
+            unit: those of the unit column, which broadcast; None without one.
+            xp: module of the arrays.
+
+        Returns:
+            Weights in units of the range, of the shape behind slices and sides.
+        """
         if unit is not None:
             return self._merged(conductances - unit, xp) + self.unit_offset
         weights = self._merged(conductances, xp)
         return weights - self.zero if self.zero else weights
 
-    def _merged(self, conductances: Any, xp: ModuleType) -> Any:
+    def _merged(self, conductances: Conductances, xp: ModuleType) -> Any:
         """Sum over slices and sides. Pairs are subtracted first: equal cells give an exact zero."""
         paired = conductances.shape[1] == 2
         values = conductances[:, 0] - conductances[:, 1] if paired else conductances[:, 0]
@@ -124,7 +142,7 @@ class WeightCode:
             return values[0] * float(self.merge[0, 0])
         return xp.tensordot(xp.asarray(self.merge[:, 0]), values, axes=1)
 
-    def product_matrix(self, conductances: Any, unit: Any, xp: ModuleType) -> Any:
+    def product_matrix(self, conductances: Conductances, unit: Any, xp: ModuleType) -> Any:
         """Normalised weights as a product sees them; arguments as in ``decode``."""
         weights = self.decode(conductances, unit, xp)
         if unit is not None:

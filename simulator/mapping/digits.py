@@ -15,6 +15,7 @@ from typing import Any
 from simulator.errors import ParameterError
 from simulator.kernels.programming import CellCode, Sides
 from simulator.kernels.reference.cells import sliced
+from simulator.quantities import Volts
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,6 @@ class InputDigits:
         scale = (2**self.digit_bits - 1) / (2**self.magnitude_bits - 1)
         return tuple(scale * 2 ** (self.digit_bits * k) for k in range(count))
 
-    def encode(self, volts: Any, kernels: Any) -> Any:
+    def encode(self, volts: Volts, kernels: Any) -> Any:
         """Phases of shape ``(phases, *volts.shape)``; each in [-1, 1], least significant first."""
         return kernels.digits(volts, self.magnitude_bits, self.digit_bits)

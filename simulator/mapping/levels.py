@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from simulator.kernels.reference.cells import nearest_level, on_levels
+from simulator.quantities import Conductances
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class CellLevels:
         """Conductances G / Gmax, each on the nearest level."""
         return on_levels(values, self.lowest, self.steps, xp)
 
-    def nearest(self, conductances: Any, xp: ModuleType) -> Any:
+    def nearest(self, conductances: Conductances, xp: ModuleType) -> Any:
         """The level nearest to each conductance G / Gmax (halves to the even one)."""
         return nearest_level(conductances, self.lowest, self.steps, xp)
 
-    def decode(self, conductances: Any) -> Any:
+    def decode(self, conductances: Conductances) -> Any:
         """Cell values from conductances."""
         return (conductances - self.lowest) / (1.0 - self.lowest)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from simulator.kernels.reference.cells import fractions_of
+from simulator.quantities import Weights
 
 # What an all-zero matrix or input is divided by, so that it maps to zero.
 TINY = 2.220446049250313e-16
@@ -17,9 +18,16 @@ TINY = 2.220446049250313e-16
 def symmetric_limit(values: Any, percentile: float, xp: ModuleType) -> float:
     """The largest magnitude X of the range [-X, X] that a percentile stands for.
 
-    ``percentile`` >= 1 is a multiple of max|values|; below 1 the range covers that fraction on
-    either side: the larger magnitude of the ``100 p`` and ``100 (1 - p)`` percentiles (linear
-    interpolation). All-zero values give the smallest usable range.
+    Args:
+        values: of any shape.
+        percentile: from 1 on a multiple of max|values|; below 1 the range covers that fraction on
+            either side: the larger magnitude of the ``100 p`` and ``100 (1 - p)`` percentiles
+                (linear
+            interpolation).
+        xp: module of the arrays.
+
+    Returns:
+        X > 0, the smallest usable range for all-zero values.
     """
     if values.size == 0:
         return TINY
@@ -53,8 +61,16 @@ class WeightScaling:
         low, high = (self.low, self.high) if self.clipping else (-math.inf, math.inf)
         return float(low), float(high), float(self.limit)
 
-    def encode(self, weights: Any, xp: ModuleType) -> Any:
-        """Weights as fractions of ``limit``, clipped to the range if ``clipping``; float64."""
+    def encode(self, weights: Weights, xp: ModuleType) -> Any:
+        """Weights as fractions of ``limit``.
+
+        Args:
+            weights: in units of the algorithm, of any shape; clipped to the range if ``clipping``.
+            xp: module of the arrays.
+
+        Returns:
+            float64, of the same shape.
+        """
         return fractions_of(weights, self.range, xp)
 
     def decode(self, fractions: Any) -> Any:

@@ -229,9 +229,14 @@ class BaseParameters:
         }
 
     def update(self, values: Mapping[str, Any]) -> None:
-        """Set several fields by dotted path relative to this node, as ``{"a.b.c": value}``.
+        """Set several fields, or none: all are looked up and checked before the first is set.
 
-        All names are looked up, and all leaves checked, before the first one is set.
+        Args:
+            values: ``{"a.b.c": value}``, by dotted path relative to this node.
+
+        Raises:
+            ParameterError: a name that does not exist, or a value that is not allowed; nothing is
+                set.
         """
         found = [(*self._find(path), value) for path, value in values.items()]
         # What a field may be depends on the model of its node, which may be among the values.
@@ -362,7 +367,12 @@ class BaseParameters:
         return None
 
     def to_json(self, path: str | os.PathLike[str], **open_kwargs: Any) -> None:
-        """Write the tree as JSON, choices as numbers; `open_kwargs` go to :func:`open`."""
+        """Write the tree as JSON, choices as numbers.
+
+        Args:
+            path: of the file; one that is there is replaced.
+            open_kwargs: go to :func:`open`.
+        """
         files.write_json(self, path, open_kwargs)
 
     def to_yaml(self, path: str | os.PathLike[str], **open_kwargs: Any) -> None:
@@ -373,9 +383,17 @@ class BaseParameters:
     def from_json(cls: type[Node], path: str | os.PathLike[str], **open_kwargs: Any) -> Node:
         """Read a JSON file, or a shipped preset by name; what is not in it has its default.
 
-        Raises :class:`~simulator.errors.FileFormatError` if the file is not JSON,
-        :class:`~simulator.errors.ParameterError` if a name or value in it is wrong, and
-        FileNotFoundError.
+        Args:
+            path: of the file, or the name of a preset.
+            open_kwargs: go to :func:`open`.
+
+        Returns:
+            The tree.
+
+        Raises:
+            FileFormatError: the file is not JSON, or gives a key twice.
+            ParameterError: a name or value in it is wrong.
+            FileNotFoundError: no file and no preset of this name.
         """
         return files.read(cls, path, "json", open_kwargs)
 

@@ -32,11 +32,19 @@ class CrossSimParameters(BaseParameters):
 
     @staticmethod
     def load_pickle(path: str | os.PathLike[str]) -> Any:
-        """Return what a pickle holds: a tree, or lists and dictionaries of trees and numbers.
+        """Read parameters from a pickle, also one of CrossSim.
 
-        Also of CrossSim: missing fields get their defaults, and one warning names obsolete ones.
-        Nothing but parameters, choices and arrays of numbers is built, so files of unknown origin
-        can be read. Raises FileFormatError naming what else a file asks for.
+        Missing fields get their defaults, and one warning names obsolete ones. Nothing but
+        parameters, choices and arrays of numbers is built, so files of unknown origin can be read.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            What the pickle holds: a tree, or lists and dictionaries of trees and numbers.
+
+        Raises:
+            FileFormatError: the file asks for something else; the message names it.
         """
         return pickles.load(path)
 

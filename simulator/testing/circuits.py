@@ -13,11 +13,18 @@ TOLERANCE = 1e-9
 
 
 def check_circuit(model: Any, **parameters: Any) -> None:
-    """Check a circuit model given as an instance, a class or a name; ``parameters`` of the class.
+    """Check a circuit model.
 
     The laws: a frozen dataclass; shape and dtype are kept; cells are not changed; no conductance,
     no current; wires never add to the total current of equal inputs; where currents of several
-    inputs add up, they are those of the effective conductances. Raises ConformanceError.
+    inputs add up, they are those of the effective conductances.
+
+    Args:
+        model: an instance, a class or a name.
+        parameters: of the class.
+
+    Raises:
+        ConformanceError: a law that the model breaks.
     """
     circuit = instance("circuit", Circuit, model, parameters, declared=False)
     cells = np.random.default_rng(7).uniform(0.1, 1.0, size=(2, 1, 1, 2, 5, 7))

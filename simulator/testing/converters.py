@@ -20,14 +20,21 @@ VECTORS = 24
 
 
 def check_adc(model: Any, monotone: bool = True, **parameters: Any) -> None:
-    """Check an ADC model given as an instance, a class or a name; ``parameters`` of the class.
+    """Check an ADC model.
 
     The laws: a frozen dataclass with declared fields; shape, dtype and array module are kept, for
     any shape; arguments are not changed; results stay within half a level of the full-scale range
-    and take at most ``2**bits`` values; a larger current never gives a smaller result
-    (``monotone=False`` for models whose mismatch may break that). Converters that are fabricated
-    are the same when made again, obey the same laws, and convert each vector alike whatever it
-    stands beside; without mismatch they draw nothing. Raises ConformanceError.
+    and take at most ``2**bits`` values; a larger current never gives a smaller result. Converters
+    that are fabricated are the same when made again, obey the same laws, and convert each vector
+    alike whatever it stands beside; without mismatch they draw nothing.
+
+    Args:
+        model: an instance, a class or a name.
+        monotone: False for models whose mismatch may make a larger current give a smaller result.
+        parameters: of the class.
+
+    Raises:
+        ConformanceError: a law that the model breaks.
     """
     adc = instance("adc", ADC, model, parameters)
     low = -LIMIT if adc.signed else 0.0
@@ -39,7 +46,16 @@ def check_adc(model: Any, monotone: bool = True, **parameters: Any) -> None:
 
 
 def check_dac(model: Any, monotone: bool = True, **parameters: Any) -> None:
-    """Check a DAC model; the laws of :func:`check_adc` on voltages up to full scale."""
+    """Check a DAC model; the laws of :func:`check_adc` on voltages up to full scale.
+
+    Args:
+        model: an instance, a class or a name.
+        monotone: False for models that may give a smaller voltage for a larger one.
+        parameters: of the class.
+
+    Raises:
+        ConformanceError: a law that the model breaks.
+    """
     dac = instance("dac", DAC, model, parameters)
     _check_converter(dac, -1.0 if dac.signed else 0.0, 1.0, monotone, 0.0)
 

@@ -28,16 +28,22 @@ KEY = (20, 24)
 
 
 def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> None:
-    """Check a device model given as an instance, a class or a name.
+    """Check a device model.
 
-    ``parameters`` are those of the class; ``cell`` the conductances to try (1 to 10 uS by
-    default). The laws: a frozen dataclass with declared fields; shape, dtype and array module are
-    kept; arguments are not changed; the same draws give the same cells; spreads are not negative;
-    drawn mean and variance agree with the declared ones within five standard errors, also after
-    drift at ``cell.time``, at time 0 and at time 1 where the model describes them; a cell that has
-    not aged is as it began unless the model declares a spread then, or as programming leaves it
-    where drift contains that; no voltage, no current; ``slope`` is the derivative of ``current``.
-    Raises ConformanceError.
+    The laws: a frozen dataclass with declared fields; shape, dtype and array module are kept;
+    arguments are not changed; the same draws give the same cells; spreads are not negative; drawn
+    mean and variance agree with the declared ones within five standard errors, also after drift at
+    ``cell.time``, at time 0 and at time 1 where the model describes them; a cell that has not aged
+    is as it began unless the model declares a spread then, or as programming leaves it where drift
+    contains that; no voltage, no current; ``slope`` is the derivative of ``current``.
+
+    Args:
+        model: an instance, a class or a name.
+        cell: the conductances to try; None for 1 to 10 uS.
+        parameters: of the class.
+
+    Raises:
+        ConformanceError: a law that the model breaks.
     """
     device = instance("device", Device, model, parameters)
     cell = cell or Cell(Gmin=1e-6, Gmax=1e-5)
