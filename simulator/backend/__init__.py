@@ -1,4 +1,8 @@
-"""Where a core computes: array module, device and kernels."""
+"""Where a core computes: array module, device and kernels.
+
+- ``device``: the immutable backend that travels with a core, and NumPy's.
+- ``cupy_device``: the backend of a GPU.
+"""
 
 from simulator.backend.device import Backend, numpy_backend, select_backend
 

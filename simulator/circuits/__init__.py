@@ -1,4 +1,9 @@
-"""Array circuits: what currents flow for given voltages and conductances."""
+"""Array circuits: what currents flow for given voltages and conductances.
+
+- ``ideal``: the base of all models, and arrays without wire resistance.
+- ``sources``: the four networks with wires; ``wires``: their resistances.
+- ``effective``, ``iterative``, ``ladder``: solvers; ``nodal``: the slow one that they are held to.
+"""
 
 from simulator.circuits.ideal import (
     CellState,

@@ -9,16 +9,17 @@ import numpy as np
 
 from simulator.backend import numpy_backend
 from simulator.kernels import ReferenceKernels
+from simulator.quantities import Conductances, Volts
 
 # Inputs up to this size leave the access transistor off.
 LEAST_INPUT = 1e-9
 
 
 def currents(
-    conductances: Any,
+    conductances: Conductances,
     supply_profile: np.ndarray,
     output_profile: np.ndarray,
-    volts: Any,
+    volts: Volts,
     xp: ModuleType = np,
 ) -> Any:
     """Output currents (..., m, B) of cells (..., p, m, n) gated by ``volts``.

@@ -1,4 +1,11 @@
-"""Converters: inputs to voltages (DAC), currents to codes (ADC), and their full-scale ranges."""
+"""Converters: inputs to voltages (DAC), currents to codes (ADC), and their full-scale ranges.
+
+- ``dac``, ``adc``: the bases, the ideal and the quantising models.
+- ``midtread``: levels about an exact zero.
+- ``circuit``: what circuits of ADCs share; ``ramp``, ``sar``, ``pipeline``: these circuits.
+- ``ranges``, ``spans``: full-scale ranges, and which a model can have.
+- ``curves``: transfer and nonlinearity, as numbers and figures.
+"""
 
 from simulator.converters.adc import ADC, IdealADC, QuantizerADC, SignMagnitudeADC
 from simulator.converters.circuit import CircuitADC

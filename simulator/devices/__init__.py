@@ -2,6 +2,12 @@
 
 A model is a frozen dataclass derived from :class:`Device`; defining the class registers it under
 its name, so a class written in a notebook can be named in ``xbar.device.*.model`` at once.
+
+- ``base``: what a model has to say; ``generic``: errors that follow a simple law.
+- ``pcm``, ``rram``, ``sonos``: published devices.
+- ``nonlinear``: cells that do not follow Ohm's law.
+- ``tables``, ``measurements``: devices from tables, and from measured cells.
+- ``curves``: figures of any model.
 """
 
 from __future__ import annotations

@@ -168,8 +168,8 @@ class TableDevice(Device):
     times: Any = _table(1, "s", "rising times since programming, above 0", low=0)
     shift: Any = _table(2, "S", "mean shift since programming: a row per time, a column per level")
     aged_spread: Any = _table(2, "S", "spread added since programming; rows as in shift", low=0)
-    volts: Any = _table(1, "V", "rising voltages: from 0, or on both sides of 0")
-    amps: Any = _table(2, "A", "current: a row per voltage, a column per level")
+    volts: Volts = _table(1, "V", "rising voltages: from 0, or on both sides of 0")
+    amps: Amps = _table(2, "A", "current: a row per voltage, a column per level")
 
     models: ClassVar[Any] = _Described()
 

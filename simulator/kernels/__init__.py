@@ -1,9 +1,14 @@
 """Array kernels: the arithmetic that runs over every cell or every converted value.
 
-``reference`` is the plain definition in array code. Faster versions override single functions of
-it and are held equal to it by tests: those of ``numba_cpu`` on the CPU where numba, the extra
-``fast``, is installed. The environment variable ``OHMCORE_KERNELS`` chooses: "auto" (the default),
-"reference" or "numba".
+- ``reference``: the plain definition of every kernel, in array code.
+- ``cpu``: kernels compiled by numba, which the extra ``fast`` installs; ``gpu``: by CuPy.
+- ``programming``, ``reading``, ``naming``: what kernels are told, as numbers: how weights become
+  cells, how currents become results, and the names of random numbers.
+- ``layout``: how currents lie in memory; ``threads``: who shares the work on a CPU.
+
+Compiled kernels override single functions of the reference and are held equal to it by tests. The
+environment variable ``OHMCORE_KERNELS`` chooses those of the CPU: "auto" (the default), "reference"
+or "numba".
 """
 
 from __future__ import annotations

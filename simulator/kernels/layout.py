@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from simulator.quantities import Amps
+
 PHASE, OUT_PART, IN_PART, SLICE, SIDE, OUTPUT, REST = range(7)
 
 
@@ -31,7 +33,7 @@ class CurrentLayout:
     xp: ModuleType = np
 
     @classmethod
-    def of(cls, amps: Any, has_unit: bool, totals: Any, xp: ModuleType = np) -> CurrentLayout:
+    def of(cls, amps: Amps, has_unit: bool, totals: Any, xp: ModuleType = np) -> CurrentLayout:
         """The lines of ``amps``; of a copy, where its vectors do not lie side by side.
 
         ``totals`` is one number for every vector, or None.
@@ -83,7 +85,7 @@ class CurrentLayout:
         )
         return self.xp.ascontiguousarray(totals)
 
-    def layout(self, amps: Any, has_unit: bool, places: tuple[int, ...]) -> tuple[int, ...]:
+    def layout(self, amps: Amps, has_unit: bool, places: tuple[int, ...]) -> tuple[int, ...]:
         """Sizes and strides of currents and results, in the order of ``ohm_read_codes``."""
         phases, _, inputs, slices, sides = amps.shape[:OUTPUT]
         sizes = (phases, inputs, slices, sides, self.outputs, self.batch, self.vectors)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from simulator.quantities import Weights
+
 
 @dataclass(frozen=True)
 class ShiftAdd:
@@ -20,7 +22,7 @@ class ShiftAdd:
     is not needed is 0 or 1, with which nothing is rounded.
     """
 
-    weights: Any
+    weights: Weights
     lowest: float = 0.0
     width: float = 1.0
     full: float = 1.0
@@ -41,7 +43,7 @@ class Sums:
     as the totals are.
     """
 
-    weights: Any
+    weights: Weights
     phase_unit: float
     gains: Any
     slices: ShiftAdd

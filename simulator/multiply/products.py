@@ -58,23 +58,36 @@ class Product(ABC):
 
     @abstractmethod
     def currents(self, conductances: Conductances, phases: Volts) -> Amps:
-        """Currents of every tile: (phases, output parts, input parts, lines, *rest).
+        """Currents of every tile.
 
-        ``conductances`` (output parts, input parts, lines, inputs of a tile); ``phases`` is a stack
-        of inputs on a new first axis.
+        Args:
+            conductances: (output parts, input parts, lines, inputs of a tile), in units of Gmax.
+            phases: a stack of inputs on a new first axis, in units of the full-scale voltage.
+
+        Returns:
+            (phases, output parts, input parts, lines, *rest).
         """
 
     @abstractmethod
     def merged(self, weights: Weights, inputs: Inputs) -> Results:
-        """Products with one matrix (outputs, lines): (outputs, *rest)."""
+        """Products with one matrix.
+
+        Args:
+            weights: (outputs, lines).
+            inputs: what the product takes.
+
+        Returns:
+            (outputs, *rest).
+        """
 
 
 @dataclass(frozen=True)
 class MatrixProduct(Product):
     """The plain product: inputs (lines, batch), one vector for each column.
 
-    ``axis``: the lines that the arrays hold; None before the product is bound to some.
-    ``backend``: where the arrays are.
+    Args:
+        axis: the lines that the arrays hold; None before the product is bound to some.
+        backend: where the arrays are; None before that.
     """
 
     axis: Axis | None = None

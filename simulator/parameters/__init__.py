@@ -2,6 +2,12 @@
 
 `CrossSimParameters` is the root. Its ``core`` says how a matrix becomes cells, ``xbar`` what the
 devices, arrays and converters are, ``simulation`` how it is all computed.
+
+- ``crosssim_parameters``, ``core_parameters``, ``mapping_parameters``, ``xbar_parameters``,
+  ``simulation_parameters``: the nodes.
+- ``base_parameters``, ``model_parameters``, ``paired_parameters``: what nodes are made of.
+- ``combinations``: what cannot be asked for together.
+- ``files``, ``yaml_text``, ``pickles``: reading and writing.
 """
 
 from .base_parameters import BaseParameters

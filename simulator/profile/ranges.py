@@ -165,7 +165,17 @@ def percentiles(values: np.ndarray, percentile: float) -> np.ndarray:
 
 
 def quantisation_error(values: Any, low: float, high: float, levels: int, norm: float) -> float:
-    """Mean of |error|**norm of values on ``levels`` equal levels between ``low`` and ``high``."""
+    """Mean error of rounding and clipping on equal levels.
+
+    Args:
+        values: what a converter sees.
+        low, high: its full-scale limits.
+        levels: how many levels lie between them, the ends included.
+        norm: the power that errors are taken to.
+
+    Returns:
+        The mean of |error|**norm; infinite for a range without width.
+    """
     step = (high - low) / (levels - 1)
     if step <= 0:
         return math.inf

@@ -6,6 +6,10 @@ of your own before you trust its results::
     from simulator.testing import check_device
 
     check_device(MyCell)
+
+- ``devices``, ``converters``, ``circuits``, ``mapping``: the laws of each kind; ``conformance``:
+  what checks share.
+- ``fake_device``: arrays that refuse what a GPU would refuse.
 """
 
 from simulator.testing.circuits import check_circuit

@@ -1,4 +1,9 @@
-"""Outer-product update of weights in place, by pulse trains on step devices."""
+"""Outer-product update of weights in place, by pulse trains on step devices.
+
+- ``exact``: an array whose weights change by exactly what is asked for.
+- ``outer``: an array whose weights are changed by pulses; ``pulses``: how products become trains.
+- ``steps``, ``curved``: what one pulse does to a cell.
+"""
 
 from typing import Any
 

@@ -42,10 +42,17 @@ class ExactArray:
         self._keep_within()
 
     def update(self, x: Any, d: Any, lr: float) -> None:
-        """Apply ``W -= lr * d^T x`` for ``x`` (vectors, columns) and ``d`` (vectors, rows).
+        """Apply ``W -= lr * d^T x``.
 
-        Raises ShapeError and InputError, the latter also for numbers that are not finite, where
-        that is seen without waiting for a device; the weights then stay as they were.
+        Args:
+            x: (vectors, columns), what the columns were driven with.
+            d: (vectors, rows), the gradient of the outputs.
+            lr: learning rate.
+
+        Raises:
+            ShapeError: arrays of another shape.
+            InputError: numbers that are not finite, where that is seen without waiting for a
+                device; the weights then stay as they were.
         """
         rows, cols = self.shape
         x, d = self._numbers(x), self._numbers(d)

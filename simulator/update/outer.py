@@ -47,8 +47,8 @@ class PulsedArray(ExactArray):
         pulses: how products become pulses.
         backend: where to compute; None is the CPU.
         dtype: of the weights, float32 or float64.
-        seed, stream, entropy: as those of ``AnalogCore``; ``device_seed`` fixes the population
-            apart from all else, None takes it from the same seed.
+        seed, stream, entropy: as those of ``AnalogCore``.
+        device_seed: fixes the population apart from all else; None takes it from the same seed.
     """
 
     def __init__(
@@ -235,7 +235,14 @@ class PulsedArray(ExactArray):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from ``get_state``. Raises InputError for a state that does not fit."""
+        """Continue from ``get_state``.
+
+        Args:
+            state: of an array of the same shape and device.
+
+        Raises:
+            InputError: a state that does not fit; the array then stays as it was.
+        """
         try:
             cells = {name: self._checked(state["cells"][name]) for name in self.cells}
             weights = self._checked(state["weights"])

@@ -116,10 +116,15 @@ class StepDevice:
     # -- the population ------------------------------------------------------------------------
 
     def fabricate(self, draws: Draws) -> Cells:
-        """Properties of every cell by name, each (rows, columns).
+        """Make a population of cells.
 
-        ``max_bound``, ``min_bound``, ``dwmin_up``, ``dwmin_down`` (both positive where consistent),
-        ``decay_scales``, ``diffusion_rates``, ``reset_bias``, and what a model adds.
+        Args:
+            draws: random numbers for all cells.
+
+        Returns:
+            Properties of every cell by name, each (rows, columns): ``max_bound``, ``min_bound``,
+            ``dwmin_up``, ``dwmin_down`` (both positive where consistent), ``decay_scales``,
+            ``diffusion_rates``, ``reset_bias``, and what a model adds.
         """
         xp = draws.xp
         high = self.w_max * (1 + self.w_max_dtod * draws.normal(CellTrait.MAX_BOUND))
@@ -175,10 +180,15 @@ class StepDevice:
     # -- one pulse -----------------------------------------------------------------------------
 
     def step_size(self, weights: Any, up: Any, cells: Cells) -> Any:
-        """Mean step of cells that hold ``weights`` in their direction (``up``: bool arrays).
+        """Mean step of cells in their direction: from ``affine``, where that says it.
 
-        From ``affine``, where that says it: the step at weight zero plus the slope times the
-        weight.
+        Args:
+            weights: what the cells hold, one entry for each pulse.
+            up: whether each pulse raises the weight, bool.
+            cells: properties of these cells by name.
+
+        Returns:
+            Steps in units of the weight, positive in the direction of the pulse.
         """
         lines = self.affine(cells)
         if lines is None:
@@ -193,9 +203,17 @@ class StepDevice:
         return None
 
     def stepped(self, weights: Any, up: Any, cells: Cells, normal: Any, xp: Any) -> Any:
-        """Weights after one pulse each, within their bounds; ``normal`` None draws no variation.
+        """Weights after one pulse each, within their bounds.
 
-        All arrays have one entry for each cell that gets a pulse.
+        Args:
+            weights: what the cells hold, one entry for each pulse.
+            up: whether each pulse raises the weight, bool.
+            cells: properties of these cells by name.
+            normal: a standard normal for each pulse; None draws no variation.
+            xp: module of the arrays.
+
+        Returns:
+            The new weights.
         """
         step = self.step_size(weights, up, cells)
         if normal is not None:

@@ -1,5 +1,6 @@
 """The shape of the code: who may import whom, and what never stands in it."""
 
+import ast
 import importlib
 import inspect
 import json
@@ -120,6 +121,17 @@ def undocumented_methods(cls):
 
 def test_public_things_of_the_engine_say_what_they_are():
     report([name for module in engine_modules() for name in undocumented(module)])
+
+
+def test_every_folder_of_the_engine_says_what_each_file_is_for():
+    untold = []
+    for folder in [path.parent for path in (ROOT / "simulator").rglob("__init__.py")]:
+        told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+        if folder.name in ("simulator", "presets"):
+            continue
+        names = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+        untold += [f"{folder.name}/{name}" for name in names if f"``{name}``" not in told]
+    assert untold == []
 
 
 IMPORT_PROBE = """

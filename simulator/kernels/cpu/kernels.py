@@ -30,6 +30,7 @@ from simulator.kernels.programming import Programming, Spread
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference.kernels import ReferenceKernels
 from simulator.kernels.threads import Team, common_team
+from simulator.quantities import Amps, Volts, Weights
 
 # Elements from which machine code saves more than a few microseconds.
 SMALL = 1 << 12
@@ -101,7 +102,7 @@ class NumbaKernels(ReferenceKernels):
         self.team.share(work, flat.size, len(out))
         return out.reshape(-1, *values.shape)
 
-    def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
+    def read_codes(self, amps: Amps, reading: Reading, totals: Any, dtype: Any) -> Any:
         """As the reference, in one pass over the currents."""
         if amps.size < SMALL or amps.dtype not in FLOATS:
             return super().read_codes(amps, reading, totals, dtype)
@@ -157,7 +158,7 @@ class NumbaKernels(ReferenceKernels):
 
     def program(
         self,
-        weights: Any,
+        weights: Weights,
         scale: tuple[float, float, float],
         programming: Programming,
         names: Any,
@@ -202,7 +203,7 @@ class NumbaKernels(ReferenceKernels):
         self.team.share(work, mean.size, 1)
         return out
 
-    def with_normals(self, amps: Any, spread: float, names: LineNames) -> Any:
+    def with_normals(self, amps: Amps, spread: float, names: LineNames) -> Any:
         """As the reference, equal to rounding: in one pass, in the place of the currents."""
         if amps.dtype not in FLOATS:
             return super().with_normals(amps, spread, names)
@@ -234,7 +235,7 @@ class NumbaKernels(ReferenceKernels):
         return amps
 
     def ladders(
-        self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float
+        self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Volts, least: float
     ) -> Any:
         """As the reference, line by line, but for small arrays."""
         leading = np.broadcast_shapes(cells.shape[:-3], volts.shape[:-3])
@@ -261,7 +262,7 @@ class NumbaKernels(ReferenceKernels):
         return out.reshape(shape)
 
     def pulse(
-        self, weights: Any, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
+        self, weights: Weights, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
         noise: tuple[float, bool], first: int, keys: Any,
     ) -> None:  # fmt: skip
         """As the reference, for the types that are compiled for."""
@@ -335,7 +336,7 @@ def _are_numbers(*values: Any) -> bool:
     return all(type(value) in (int, float) for value in values)
 
 
-def _is_one_to_one(amps: Any, reading: Reading, totals: Any, dtype: Any) -> bool:
+def _is_one_to_one(amps: Amps, reading: Reading, totals: Any, dtype: Any) -> bool:
     """Whether nothing is added up, so that results can take the place of the currents."""
     phases, _, inputs, count, sides = amps.shape[:5]
     fits = phases * inputs * count * sides == 1 and not reading.has_unit and totals is None

@@ -1,1 +1,4 @@
-"""Kernels for CuPy arrays, compiled for the GPU; the extras ``gpu12`` and ``gpu13`` install it."""
+"""Kernels for CuPy arrays; the extras ``gpu12`` and ``gpu13`` install it.
+
+- ``kernels``: which thread does what; ``cuda_functions.h``: what a thread does.
+"""

@@ -16,6 +16,7 @@ from simulator.kernels.layout import CurrentLayout
 from simulator.kernels.programming import Programming
 from simulator.kernels.reading import Reading
 from simulator.kernels.reference.kernels import ReferenceKernels
+from simulator.quantities import Amps, Weights
 
 SOURCE = Path(__file__).with_name("cuda_functions.h")
 # A fused multiply-add would round once where the reference rounds twice.
@@ -71,7 +72,7 @@ class CupyKernels(ReferenceKernels):
 
     def program(
         self,
-        weights: Any,
+        weights: Weights,
         scale: tuple[float, float, float],
         programming: Programming,
         names: Any,
@@ -101,7 +102,7 @@ class CupyKernels(ReferenceKernels):
         """As the reference."""
         return _drawn("uniforms", counter, key)
 
-    def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
+    def read_codes(self, amps: Amps, reading: Reading, totals: Any, dtype: Any) -> Any:
         """As the reference, in one pass over the currents."""
         lines = CurrentLayout.of(amps, reading.has_unit, totals, cupy)
         out, memory, places = lines.results(dtype)

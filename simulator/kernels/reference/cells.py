@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels.programming import CellCode, Programming, Sides, Spread
+from simulator.quantities import Conductances, Siemens, Weights
 
 
-def fractions_of(weights: Any, scale: tuple[float, float, float], xp: ModuleType) -> Any:
+def fractions_of(weights: Weights, scale: tuple[float, float, float], xp: ModuleType) -> Any:
     """Weights within ``scale`` = (low, high, limit), as fractions of the limit; float64."""
     low, high, limit = scale
     weights = xp.asarray(weights, dtype=xp.float64)
@@ -82,7 +83,7 @@ def on_levels(values: Any, lowest: float, steps: int, xp: ModuleType) -> Any:
     return nearest_level(conductances, lowest, steps, xp)
 
 
-def nearest_level(conductances: Any, lowest: float, steps: int, xp: ModuleType) -> Any:
+def nearest_level(conductances: Conductances, lowest: float, steps: int, xp: ModuleType) -> Any:
     """The nearest of ``steps + 1`` levels from ``lowest`` to 1 (halves to the even one).
 
     ``steps`` 0 means that cells are continuous.
@@ -100,7 +101,7 @@ def nearest_level(conductances: Any, lowest: float, steps: int, xp: ModuleType) 
     return level
 
 
-def spread_scale(siemens: Any, spread: Spread, full_scale: float) -> Any:
+def spread_scale(siemens: Siemens, spread: Spread, full_scale: float) -> Any:
     """Standard deviation of an error, in siemens, for each unit of its magnitude."""
     if spread == Spread.CONSTANT:
         return full_scale + 0.0 * siemens

@@ -17,6 +17,7 @@ from simulator.kernels.reference import philox
 from simulator.kernels.reference.cells import cells_of, fractions_of, with_error
 from simulator.kernels.reference.philox import LANES, WORD, slot_word
 from simulator.kernels.threads import common_team
+from simulator.quantities import Amps, Volts, Weights
 
 # Philox is evaluated in pieces whose temporaries stay in the processor's cache.
 PHILOX_BLOCK = 1 << 14
@@ -77,7 +78,7 @@ class ReferenceKernels:
         position += low
         return position
 
-    def read_codes(self, amps: Any, reading: Reading, totals: Any, dtype: Any) -> Any:
+    def read_codes(self, amps: Amps, reading: Reading, totals: Any, dtype: Any) -> Any:
         """Convert currents and add up their codes: (output parts, outputs, *rest), in ``dtype``.
 
         The currents may be overwritten.
@@ -144,7 +145,7 @@ class ReferenceKernels:
 
     # -- programming -------------------------------------------------------------------------
 
-    def cells(self, weights: Any, scale: tuple[float, float, float], code: CellCode) -> Any:
+    def cells(self, weights: Weights, scale: tuple[float, float, float], code: CellCode) -> Any:
         """Conductances G / Gmax that stand for weights, (slices, sides, rows, columns), float64.
 
         ``weights`` (rows, columns); ``scale`` is their range, low and high, and the limit they are
@@ -167,8 +168,8 @@ class ReferenceKernels:
         return out
 
     def program(
-        self, weights: Any, scale: tuple[float, float, float], programming: Programming, names: Any,
-        normals: Callable[[], Any] | None = None,
+        self, weights: Weights, scale: tuple[float, float, float], programming: Programming,
+        names: Any, normals: Callable[[], Any] | None = None,
     ) -> tuple[Any, bool]:  # fmt: skip
         """Cells (slices, sides, rows, columns) after programming; and whether all are numbers.
 
@@ -191,7 +192,7 @@ class ReferenceKernels:
         """Variables of given mean and variance from standard normals, in the dtype of the mean."""
         return mean + self.xp.sqrt(variance) * normals.astype(mean.dtype)
 
-    def with_normals(self, amps: Any, spread: float, names: LineNames) -> Any:
+    def with_normals(self, amps: Amps, spread: float, names: LineNames) -> Any:
         """Currents with normals times ``spread``; they may be overwritten."""
         normals = self.line_numbers("normals", names, amps.shape).astype(amps.dtype)
         normals *= amps.dtype.type(spread)
@@ -234,7 +235,7 @@ class ReferenceKernels:
         return out
 
     def ladders(
-        self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float
+        self, cells: Any, supply: np.ndarray, output: np.ndarray, volts: Volts, least: float
     ) -> Any:
         """Output currents (..., m, B) of arrays whose inputs gate the cells.
 
@@ -247,7 +248,7 @@ class ReferenceKernels:
         return ladder_currents(cells, supply, output, volts, least, self.xp)
 
     def pulse(
-        self, weights: Any, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
+        self, weights: Weights, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
         noise: tuple[float, bool], first: int, keys: Any,
     ) -> None:  # fmt: skip
         """Change ``weights`` (rows, columns) in place by the pulse trains of some vectors.

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from simulator.quantities import Volts
+
 
 class _LeftPart:
     """What lies left of the sweep, for all lines and vectors; p supply lines each."""
@@ -65,7 +67,7 @@ class _LeftPart:
 
 
 def ladder_currents(
-    cells: Any, supply: np.ndarray, output: np.ndarray, volts: Any, least: float, xp: ModuleType
+    cells: Any, supply: np.ndarray, output: np.ndarray, volts: Volts, least: float, xp: ModuleType
 ) -> Any:
     """Currents (..., m, B); arguments as in `ReferenceKernels.ladders`."""
     p, m, n = cells.shape[-3:]

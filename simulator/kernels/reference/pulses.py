@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.quantities import Weights
+
 if TYPE_CHECKING:
     from simulator.kernels.reference.kernels import ReferenceKernels
 
@@ -73,7 +75,7 @@ def each_pulse(
 
 
 def affine_step(
-    weights: Any, up: Any, cells: Any, normal: Any, noise: tuple[float, bool], xp: ModuleType
+    weights: Weights, up: Any, cells: Any, normal: Any, noise: tuple[float, bool], xp: ModuleType
 ) -> Any:
     """Weights after one pulse each, whose step is linear in the weight, within their bounds.
 

@@ -33,12 +33,23 @@ def convert_to_analog(
 ) -> nn.Module:
     """The model with its ``Linear`` and ``Conv2d`` layers on tiles, weights included.
 
-    ``conversion_map`` gives an analog class for each digital one in place of those.
-    ``specific_rpu_config_fun(name, module, rpu_config)`` gives the configuration of a layer;
-    ``exclude_modules`` are full names of modules that stay as they are, with all below them. The
-    model is copied unless ``inplace``. Layers that are shared stay shared. Sequences, and the root
-    unless ``ensure_analog_root`` is False, can list their tiles. Raises ConfigError for a name to
-    exclude that no module has.
+    Layers that are shared stay shared.
+
+    Args:
+        module: the model; copied unless ``inplace``.
+        rpu_config: the configuration of every tile.
+        conversion_map: an analog class for each digital one, in place of the usual ones.
+        specific_rpu_config_fun: ``(name, module, rpu_config)`` gives the configuration of a layer.
+        exclude_modules: full names of modules that stay as they are, with all below them.
+        inplace: change the model itself.
+        ensure_analog_root: make the root able to list its tiles, as sequences are.
+        verbose: log every layer that is converted.
+
+    Returns:
+        The analog model.
+
+    Raises:
+        ConfigError: a name to exclude that no module has.
     """
     model = module if inplace else copy.deepcopy(module)
     layers = LAYERS if conversion_map is None else conversion_map

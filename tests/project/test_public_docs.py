@@ -1,0 +1,140 @@
+"""Public entry points say what they take: every argument by name, with shapes and units.
+
+To add one, put its dotted name into the list.
+"""
+
+import importlib
+import inspect
+import re
+
+import pytest
+
+ENTRY_POINTS = [
+    "simulator.AnalogCore",
+    "simulator.AnalogCore.converter_ranges",
+    "simulator.AnalogCore.ir_drop",
+    "simulator.AnalogCore.matmat",
+    "simulator.AnalogCore.matmul",
+    "simulator.AnalogCore.matvec",
+    "simulator.AnalogCore.multiply",
+    "simulator.AnalogCore.recorders",
+    "simulator.AnalogCore.rmatmat",
+    "simulator.AnalogCore.rmatmul",
+    "simulator.AnalogCore.rmatvec",
+    "simulator.AnalogCore.set_matrix",
+    "simulator.AnalogCore.set_state",
+    "simulator.AnalogCore.vecmat",
+    "simulator.CrossSimParameters.from_json",
+    "simulator.CrossSimParameters.load_pickle",
+    "simulator.CrossSimParameters.to_json",
+    "simulator.CrossSimParameters.update",
+    "simulator.MatrixProduct",
+    "simulator.Product.currents",
+    "simulator.Product.merged",
+    "simulator.parameter",
+    "simulator.circuits.Circuit.cell_state",
+    "simulator.circuits.Circuit.currents",
+    "simulator.circuits.Circuit.effective",
+    "simulator.circuits.Wires",
+    "simulator.converters.ADC.convert",
+    "simulator.converters.ADC.fabricate",
+    "simulator.converters.ADC.levels",
+    "simulator.converters.ConverterRange",
+    "simulator.converters.DAC.convert",
+    "simulator.converters.DAC.levels",
+    "simulator.converters.curves.plot_linearity",
+    "simulator.converters.curves.plot_transfer",
+    "simulator.devices.Cell",
+    "simulator.devices.Device.check_cell",
+    "simulator.devices.Device.current",
+    "simulator.devices.Device.drift_sigma",
+    "simulator.devices.Device.drifted",
+    "simulator.devices.Device.programmed",
+    "simulator.devices.Device.programming_mean",
+    "simulator.devices.Device.programming_sigma",
+    "simulator.devices.Device.read",
+    "simulator.devices.Device.read_sigma",
+    "simulator.devices.Device.slope",
+    "simulator.devices.TableDevice.load",
+    "simulator.devices.TableDevice.save",
+    "simulator.devices.from_measurements",
+    "simulator.devices.plot_current",
+    "simulator.devices.plot_drift",
+    "simulator.devices.plot_spread",
+    "simulator.mapping.WeightCode.decode",
+    "simulator.mapping.WeightCode.encode",
+    "simulator.mapping.WeightScaling.encode",
+    "simulator.mapping.symmetric_limit",
+    "simulator.profile.adc_inputs",
+    "simulator.profile.adc_ranges",
+    "simulator.profile.quantisation_error",
+    "simulator.testing.check_adc",
+    "simulator.testing.check_circuit",
+    "simulator.testing.check_dac",
+    "simulator.testing.check_device",
+    "simulator.update.ExactArray.update",
+    "simulator.update.PulsedArray",
+    "simulator.update.PulsedArray.set_state",
+    "simulator.update.StepDevice.fabricate",
+    "simulator.update.StepDevice.step_size",
+    "simulator.update.StepDevice.stepped",
+]
+FRONT_ENDS = [
+    "adapters.aihwkit.nn.convert_to_analog",
+    "adapters.torch.calibrate",
+    "adapters.torch.from_torch",
+    "adapters.torch.reinitialize",
+    "adapters.torch.report",
+    "adapters.torch.synchronize",
+    "adapters.torch.to_torch",
+]
+PLACES = {"adapters.aihwkit.nn.convert_to_analog": "adapters.aihwkit.nn.conversion"}
+
+
+def found(name):
+    """What a dotted name stands for."""
+    if name in PLACES:
+        return getattr(importlib.import_module(PLACES[name]), name.split(".")[-1])
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        try:
+            thing = importlib.import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for part in parts[end:]:
+            thing = getattr(thing, part)
+        return thing
+    raise AssertionError(name)
+
+
+def arguments(thing):
+    names = [n for n in inspect.signature(thing).parameters if n not in ("self", "cls", "args")]
+    return [name for name in names if not name.startswith("_")]
+
+
+def told(doc):
+    """Names that the section of arguments tells of."""
+    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", doc, flags=re.S | re.M)
+    if section is None:
+        return set()
+    lines = re.findall(r"^    (\w[\w, ]*):", section.group(1), flags=re.M)
+    return {name.strip() for line in lines for name in line.split(",")}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_every_argument_is_told_of(name):
+    thing = found(name)
+    missing = set(arguments(thing)) - told(inspect.getdoc(thing) or "")
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_every_argument_of_a_front_end_is_told_of(name):
+    pytest.importorskip("torch")
+    test_every_argument_is_told_of(name)
+
+
+def test_arguments_that_are_not_told_of_are_found():
+    doc = "Words.\n\nArgs:\n    one, two: both.\n        more: words.\n\nReturns:\n    x: y."
+    assert told(doc) == {"one", "two"}
+    assert told("Words of ``one``.") == set()
