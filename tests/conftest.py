@@ -11,6 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from hypothesis import HealthCheck, settings
 
+from simulator import registry
+
 settings.register_profile(
     "ci",
     derandomize=True,
@@ -35,3 +37,9 @@ def test_data() -> Path:
     if not path.is_dir():
         pytest.fail(f"OHMCORE_TEST_DATA is {folder!r}, which is not a folder")
     return path
+
+
+@pytest.fixture
+def own_registry(monkeypatch):
+    """Models that a test defines are forgotten after it."""
+    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})

@@ -7,14 +7,7 @@ from simulator import (
     AnalogCore,
     CrossSimParameters,
     ParameterError,
-    registry,
 )
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def test_a_list_of_parameters_agrees_on_what_belongs_to_the_whole():

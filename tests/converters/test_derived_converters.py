@@ -4,23 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from settings import hardware
 
-from simulator import AnalogCore, CrossSimParameters, registry
+from simulator import AnalogCore, registry
 from simulator.converters import QuantizerDAC, SignMagnitudeDAC
 
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
-
-
-def hardware(**fields):
-    """Ideal hardware with a seed; ``a__b`` stands for the field a.b."""
-    params = CrossSimParameters()
-    params.update({name.replace("__", "."): value for name, value in fields.items()})
-    params.simulation.seed = 3
-    return params
+pytestmark = pytest.mark.usefixtures("own_registry")  # models defined here are forgotten
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,7 @@ from simulator import (
     AnalogCore,
     CrossSimParameters,
     InputError,
-    registry,
 )
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])

@@ -8,14 +8,7 @@ from simulator import (
     AnalogCore,
     CrossSimParameters,
     InputError,
-    registry,
 )
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def test_the_operator_for_scipy_has_the_right_adjoint():

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from settings import hardware
 
 from simulator import (
     AnalogCore,
     CrossSimParameters,
     InputError,
-    registry,
 )
 
 
@@ -17,12 +17,6 @@ def noisy(seed=3):
     noise.enable, noise.model, noise.magnitude = True, "NormalProportionalDevice", 0.1
     params.simulation.seed = seed
     return params
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def test_a_state_that_does_not_fit_changes_nothing():
@@ -39,3 +33,31 @@ def test_a_state_that_does_not_fit_changes_nothing():
     assert np.array_equal(one.get_matrix(), before)
     one.set_state(good)
     assert np.array_equal(one @ np.ones(3), two @ np.ones(3))
+
+
+FADING = {"xbar__device__drift_error__enable": True, "xbar__device__drift_error__model": "PCM",
+          "xbar__device__time": 1e3, "xbar__device__Rmin": 4e4, "xbar__device__Rmax": 4e6,
+          "simulation__drift_compensation": "global"}  # fmt: skip
+NESTED = [[[[1.0, 2.0], [3.0]]]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cells", NESTED),
+        ("unit", NESTED),
+        ("born", "x"),
+        ("born", [[np.array(["a"]), np.array(["b"])]]),
+        ("born", NESTED),
+        ("programmings", np.inf),
+        ("vectors", np.inf),
+        ("seed", np.inf),
+    ],
+)
+def test_states_that_are_no_numbers_are_refused(name, value):
+    fields = {n: v for n, v in FADING.items() if "compensation" not in n}
+    core = AnalogCore(np.arange(6.0).reshape(2, 3), hardware(**fields))
+    before = core.get_matrix()
+    with pytest.raises(InputError):
+        core.set_state({**core.get_state(), name: value})
+    np.testing.assert_array_equal(core.get_matrix(), before)

@@ -1,16 +1,8 @@
 """Cells that do not conduct have no error that grows with their resistance."""
 
 import numpy as np
-import pytest
 
-from simulator import registry
 from simulator.devices import Cell, NormalInverseProportionalDevice
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def test_no_cell_that_does_not_conduct_has_an_inverse_error():

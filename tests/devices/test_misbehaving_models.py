@@ -9,10 +9,11 @@ from simulator import (
     AnalogCore,
     CrossSimParameters,
     ModelError,
-    registry,
 )
 from simulator.converters import ADC
 from simulator.devices import Device
+
+pytestmark = pytest.mark.usefixtures("own_registry")  # models defined here are forgotten
 
 
 def noisy(seed=3):
@@ -21,12 +22,6 @@ def noisy(seed=3):
     noise.enable, noise.model, noise.magnitude = True, "NormalProportionalDevice", 0.1
     params.simulation.seed = seed
     return params
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1j])

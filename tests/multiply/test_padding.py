@@ -1,20 +1,12 @@
 """Lines that only pad a smaller tile are no currents."""
 
 import numpy as np
-import pytest
 
 from simulator import (
     AnalogCore,
     CrossSimParameters,
-    registry,
 )
 from simulator.profile import adc_ranges
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def test_padding_of_ragged_tiles_is_not_recorded():

@@ -17,13 +17,6 @@ def fresh_warnings(monkeypatch):
     monkeypatch.setattr(errors, "_warned", set())
 
 
-@pytest.fixture
-def own_registry(monkeypatch):
-    """The registry as it is, but what a test adds is forgotten afterwards."""
-    models = {kind: dict(known) for kind, known in registry._models.items()}
-    monkeypatch.setattr(registry, "_models", models)
-
-
 def test_matched_pairs_are_one_object_and_separate_ones_two():
     params = CrossSimParameters()
     adc = params.xbar.adc

@@ -10,7 +10,6 @@ from simulator import (
     AnalogCore,
     CrossSimParameters,
     ParameterError,
-    registry,
 )
 
 
@@ -20,12 +19,6 @@ def noisy(seed=3):
     noise.enable, noise.model, noise.magnitude = True, "NormalProportionalDevice", 0.1
     params.simulation.seed = seed
     return params
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 @pytest.mark.parametrize("folded", [True, False])

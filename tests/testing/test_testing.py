@@ -29,6 +29,8 @@ from simulator.testing import (
     check_weight_digits,
 )
 
+pytestmark = pytest.mark.usefixtures("own_registry")  # models defined here are forgotten
+
 DEVICES = ["IdealDevice"] + [
     f"{law}{scale}Device"
     for law in ("Normal", "Uniform")
@@ -54,12 +56,6 @@ WIRED = [
     for style in ("Interleaved", "Noninterleaved")
     for source in ("Input", "Separate")
 ]
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def shipped(kind):

@@ -1,4 +1,4 @@
-"""Output currents of arrays whose inputs gate the cells, compiled; see `circuits.ladder`."""
+"""Currents of arrays whose inputs gate the cells, compiled; `reference.ladder` defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normals added to currents in one pass, compiled; see `naming` for which of them."""
+"""Normals added to currents in one pass, compiled; `randomness.addresses` says which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From weights to programmed cells in one pass, compiled; see `programming`."""
+"""From weights to programmed cells in one pass, compiled; `reference` defines it."""
 
 from __future__ import annotations
 

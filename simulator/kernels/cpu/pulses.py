@@ -1,4 +1,4 @@
-"""Pulse trains that meet at cells and the steps they cause, compiled; see `update.outer`."""
+"""Pulses that meet at cells, and their steps, compiled; `reference.pulses` defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of currents and the sums of their codes in one pass, compiled; see `reading`."""
+"""Currents to codes and their sums in one pass, compiled; `reference` defines it."""
 
 from __future__ import annotations
 

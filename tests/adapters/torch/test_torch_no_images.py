@@ -2,23 +2,9 @@
 
 import numpy as np
 import pytest
+from settings import hardware
 
 from adapters.neutral import AnalogConvolution2D
-from simulator import CrossSimParameters, registry
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
-
-
-def hardware(**fields):
-    """Ideal hardware with a seed; ``a__b`` stands for the field a.b."""
-    params = CrossSimParameters()
-    params.update({name.replace("__", "."): value for name, value in fields.items()})
-    params.simulation.seed = 3
-    return params
 
 
 @pytest.mark.parametrize("fields", [{}, {"xbar__dac__mvm__bits": 6}])

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from applications.dnn.find_adc_range import find_adc_range
-from simulator import registry
 from simulator.errors import FileFormatError
-
-
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch):
-    """Models defined in a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_models", {k: dict(v) for k, v in registry._models.items()})
 
 
 def test_arrays_of_no_limit_have_the_ranges_of_all_large_arrays(tmp_path):
