@@ -82,17 +82,17 @@ class CellModels:
         drift = self.hardware.drift
         if drift.is_ideal:
             return History(self._with_error(target, place, event))
+        # A spread about the target, drawn once, contains the programming error at any time.
+        contained = drift.drift_includes_programming
+        start = target if contained else self._with_error(target, place, event)
+        start = self.backend.xp.ascontiguousarray(start)
         if drift.drift_draws_for_itself:
-            xp = self.backend.xp
             unit = int(place.rows[0]) >> UNIT_ROW_BIT
             seed = self.random(Purpose.FABRICATION).normal(range(1), unit, 0, DRIFT_SEED_SLOT)
-            return History(xp.ascontiguousarray(target), xp.full(target.shape, float(seed[0])))
-        if drift.drift_includes_programming:
-            # The spread at any time is that of one draw about the target.
-            draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, ERROR_USE)
-            return History(self.backend.xp.ascontiguousarray(target), draw.normal())
-        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, DRIFT_USE)
-        return History(self._with_error(target, place, event), draw.normal())
+            return History(start, self.backend.xp.full(target.shape, float(seed[0])))
+        use = ERROR_USE if contained else DRIFT_USE
+        draw = self._draw(Purpose.PROGRAMMING, target.shape, place, event, use)
+        return History(start, draw.normal())
 
     def aged(self, history: History) -> Conductances:
         """Conductances now, at the time of the hardware."""

@@ -86,6 +86,19 @@ def test_a_model_that_draws_for_itself_gets_one_number_for_all_cells_of_a_chip()
     assert np.std(chips) > 0.5 * SPREAD
 
 
+def test_a_model_that_draws_for_itself_starts_from_programmed_cells():
+    """A programming error set beside it is in the cells at the start, and fades with them."""
+    p = with_error(fading("FadingChip", xbar__device__infinite_on_off_ratio=True))
+    core = AnalogCore(matrix(), p)
+    alone = with_error(fading("IdealDevice", xbar__device__infinite_on_off_ratio=True))
+    start = AnalogCore(matrix(), alone).get_matrix()
+    assert np.abs(start / matrix() - 1).max() > 0.05
+    np.testing.assert_allclose(core.get_matrix(), start, rtol=1e-12)
+    core.time = 10.0
+    nu = -np.log(core.get_matrix() / start) / np.log(11.0)
+    np.testing.assert_allclose(nu, nu[0, 0], rtol=1e-9)
+
+
 def test_a_spread_that_contains_programming_is_drawn_once():
     targets = np.full((60, 50), 0.7)
     p = fading("SpreadingCell", core__mapping__weights__percentile=None,
