@@ -50,6 +50,14 @@ def stream(seed=1, number=0, purpose=Purpose.READ_NOISE):
     return Stream.open(numpy_backend(), seed, number, purpose)
 
 
+@pytest.mark.parametrize("law", ["normals", "uniforms"])
+def test_no_slots_get_no_numbers(law):
+    """As of pulse trains that have no pulse; with every implementation at hand."""
+    events, none = np.array([[0], [1]]), np.zeros((1, 0), dtype=np.int64)
+    for kernels in (KERNELS, numpy_backend().kernels):
+        assert kernels.named(law, (1, 2), range(6), 0, events, none).shape == (2, 0, 6)
+
+
 @pytest.mark.parametrize("axis", ["minor", "major", "event", "slot", "high event"])
 def test_neighbouring_draws_are_independent(axis):
     """No correlation of values, and of magnitudes, along any coordinate: 5 standard errors."""

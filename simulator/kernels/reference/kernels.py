@@ -302,7 +302,7 @@ class ReferenceKernels:
         words = major, event & WORD, slot_word(slot, event)
         counter = (blocks, *[xp.asarray(word)[..., None] for word in words])
         values = getattr(self, law)(counter, key)
-        flat = values.reshape(*values.shape[:-2], -1)
+        flat = values.reshape(*values.shape[:-2], values.shape[-2] * values.shape[-1])
         start = first // LANES * LANES
         picked = range(minor[0] - start, minor[-1] - start + minor.step, minor.step)
         stop = picked.stop if picked.stop >= 0 else None
