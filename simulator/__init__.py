@@ -2,9 +2,11 @@
 
 from simulator.core import AnalogCore
 from simulator.errors import (
+    ClippingWarning,
     FileFormatError,
     InputError,
     ModelError,
+    NoEffectWarning,
     NotSupportedError,
     OhmCoreError,
     OhmCoreWarning,
@@ -22,11 +24,13 @@ table.install()
 
 __all__ = [
     "AnalogCore",
+    "ClippingWarning",
     "CrossSimParameters",
     "FileFormatError",
     "InputError",
     "MatrixProduct",
     "ModelError",
+    "NoEffectWarning",
     "NotSupportedError",
     "OhmCoreError",
     "OhmCoreWarning",

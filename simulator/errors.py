@@ -51,6 +51,14 @@ class OhmCoreWarning(RuntimeWarning):
     """Something works but is probably not what was meant."""
 
 
+class NoEffectWarning(OhmCoreWarning):
+    """A setting changes nothing, because another one is missing."""
+
+
+class ClippingWarning(OhmCoreWarning):
+    """Values are lost to a range: they lie beyond it, or it has no level for them."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint at the nearest existing name, for the end of a message.
 
@@ -91,15 +99,21 @@ def require_shape(model: object, result: Any, shape: tuple[int, ...]) -> Any:
     return result
 
 
-PACKAGES = ("simulator", "adapters")
+# What lies between a user's line and ours: ourselves, and frameworks that call layers.
+PACKAGES = ("simulator", "adapters", "torch", "keras")
 
 
-def warn_user(message: str) -> None:
-    """Issue an :class:`OhmCoreWarning` that points at the line outside OhmCore that led to it."""
+def warn_user(message: str, category: type[OhmCoreWarning] = OhmCoreWarning) -> None:
+    """Issue a warning that points at the line outside OhmCore that led to it.
+
+    Args:
+        message: Its text.
+        category: Its class, by which users filter it.
+    """
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in PACKAGES:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, OhmCoreWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 _warned: set[Hashable] = set()
