@@ -35,7 +35,7 @@ $(VENV)/study-installed: $(VENV)/made $(NEEDS)
 
 $(VENV)/test-installed: $(VENV)/made $(NEEDS)
 	@echo "installing what the tests need into $(VENV)"
-	$(INSTALL) -e ".[test,dev,study,torch,keras,fast]"
+	$(INSTALL) -e ".[test,dev,study,lab,torch,keras,fast]"
 	@touch $@ $(VENV)/study-installed
 
 $(VENV)/all-installed: $(VENV)/made $(NEEDS)

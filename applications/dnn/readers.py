@@ -1,4 +1,4 @@
-"""Images and classes from folders, idx files, .npz files and CSV files, as they lie there.
+"""Images and classes from folders, idx files, .npz files and tables, as they lie there.
 
 Every reader returns a :class:`Source`: it knows the classes of all images and reads those images
 that are asked for. Its errors name the file, what is wrong with it and what is allowed.
@@ -18,12 +18,16 @@ import numpy as np
 
 from applications.device_aware.idx import find_idx, read_idx
 from applications.mvm_study.errors import StudyError
+from simulator import FileFormatError, lab
 
 from .folders import read_folder
 from .settings import DataOptions
 
 TEST, TRAIN = "test", "train"
-FORMATS = "a folder of class folders, a folder of MNIST's idx files, an idx file, .npz or .csv"
+FORMATS = (
+    "a folder of class folders, a folder of MNIST's idx files, an idx file, .npz, or a table in"
+    " .csv, .tsv, .txt or .xlsx"
+)
 
 # The first name that a file holds is taken.
 _PIXELS = {TEST: ("x", "images", "data", "x_test"), TRAIN: ("x", "images", "data", "x_train")}
@@ -61,7 +65,7 @@ def read(path: Path, options: DataOptions, part: str = TEST) -> Source:
     name = path.name.lower()
     if name.endswith(".npz"):
         return _from_npz(path, options, part)
-    if name.endswith((".csv", ".csv.gz")):
+    if name.endswith((".csv", ".csv.gz", ".tsv", ".txt", ".xlsx")):
         return _from_csv(path, options)
     if "idx" in name:
         return _from_idx(path, _labels_beside(path))
@@ -202,7 +206,7 @@ def _channels_first(
 
 
 def _from_csv(path: Path, options: DataOptions) -> Source:
-    table = _csv_table(path)
+    table = _csv_table(path, options.label)
     name = _label_column(path, table, options.label)
     labels, classes = _csv_classes(path, table[name])
     features = table.drop(columns=name)
@@ -222,7 +226,8 @@ def _from_csv(path: Path, options: DataOptions) -> Source:
     )
 
 
-def _csv_table(path: Path) -> Any:
+def _csv_table(path: Path, label: str | None) -> Any:
+    """Return the table: by pandas where it is plain, else as instruments write tables."""
     import pandas as pd
 
     try:
@@ -230,10 +235,44 @@ def _csv_table(path: Path) -> Any:
         if _all_numbers(table.columns):
             table = pd.read_csv(path, header=None).rename(columns=str)
     except (ValueError, EOFError, OSError, zlib.error) as error:
-        raise StudyError(f"{path}: not a readable CSV file: {error}") from None
+        if path.name.lower().endswith(".gz"):
+            raise StudyError(f"{path}: not a readable CSV file: {error}") from None
+        return _lab_table(path, label)
+    kept = table.columns[-1] if label is None else label
+    if any(table[name].dtype.kind not in "iufb" for name in table if name != kept):
+        return _lab_table(path, label)
     if table.empty:
         raise StudyError(f"{path}: no rows of data")
     return table
+
+
+def _lab_table(path: Path, label: str | None) -> Any:
+    """Return a table with other separators, decimal marks or encodings; see `simulator.lab`."""
+    import pandas as pd
+
+    try:
+        table = lab.read_table(path)
+    except FileFormatError as error:
+        raise StudyError(str(error)) from None
+    names = [column.text for column in table.columns]
+    kept = names[-1] if label is None else label
+    columns, wrong = {}, []
+    for column in table.columns:
+        numbers = lab.numbers_of(column.fields, table.decimal, frozenset())
+        empty = np.flatnonzero(numbers.gaps | numbers.overflows)
+        broken = [*numbers.wrong, *((row, column.fields[row]) for row in empty)]
+        columns[column.text] = pd.Series(column.fields if broken else numbers.values)
+        if column.text != kept:
+            wrong += [
+                f"{table.place(row)}, column {column.text!r}: {text!r} is no number"
+                for row, text in broken
+            ]
+    if wrong:
+        more = f"; and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        raise StudyError(f"{path}: {'; '.join(wrong[:10])}{more}")
+    if len(columns) < len(names):
+        raise StudyError(f"{path}: two columns have one name; it has {_listed(names)}")
+    return pd.DataFrame(columns)
 
 
 def _all_numbers(names: Sequence[str]) -> bool:

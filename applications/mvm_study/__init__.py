@@ -11,7 +11,7 @@ module             what it does
 `config`           reads and checks a study: base setting, mappings, sweeps, grid
 `axes`             short names (``adc_bits``) for what is varied, and how they are plotted
 `settings`         the study as a list of settings, each with its parameter tree
-`files`            matrices and inputs from .npy, .npz and .csv
+`files`            matrices and inputs from .npy, .npz, text and Excel files
 `workload`         what is computed: the digits classifier, or one product of your own
 `measure`          START HERE: calibrate, build one chip, multiply, compare
 `wires`            a look inside arrays whose wires have resistance

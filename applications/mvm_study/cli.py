@@ -54,7 +54,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--matrix", type=Path, help="own matrix (outputs x inputs) instead of the classifier"
     )
     parser.add_argument(
-        "--inputs", type=Path, help="own vectors (inputs x vectors); .npy, .npz or .csv"
+        "--inputs", type=Path, help="own vectors (inputs x vectors); .npy, .npz, text or .xlsx"
     )
     parser.add_argument("--seed", type=int, help="the same seed gives the same numbers")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: results/<name>")

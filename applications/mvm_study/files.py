@@ -1,19 +1,20 @@
-"""Matrices and inputs from .npy, .npz and .csv files."""
+"""Matrices and inputs from NumPy's files, text files and Excel files."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from simulator import FileFormatError, lab
+
 from .errors import StudyError
 
-FORMATS = ".npy, .npz, .csv"
+TEXTS = (".csv", ".tsv", ".txt", ".dat", ".xlsx")
+FORMATS = ", ".join((".npy", ".npz", *TEXTS))
 
 # What NumPy raises for files that are not what their name says.
 _BROKEN = (ValueError, EOFError, KeyError, IndexError, TypeError, SyntaxError, OverflowError,
@@ -23,8 +24,8 @@ _BROKEN = (ValueError, EOFError, KeyError, IndexError, TypeError, SyntaxError, O
 def read_matrix(path: Path) -> np.ndarray:
     """Return the matrix in `path`, float64 of shape (outputs, inputs).
 
-    Raises :class:`StudyError` naming the file (and the line of a CSV file) where it is missing,
-    broken, empty, not numeric, not two-dimensional, or holds NaN or infinity.
+    Raises :class:`StudyError` naming the file (and the lines of a text file) where it is missing,
+    broken, empty, not of real numbers, not two-dimensional, or holds NaN or infinity.
     """
     matrix = _read(path, "matrix")
     if matrix.ndim != 2:
@@ -72,7 +73,7 @@ def fingerprint(*paths: Path) -> str:
 
 
 def _read(path: Path, name: str) -> np.ndarray:
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
+    readers = {".npy": _read_npy, ".npz": _read_npz, **dict.fromkeys(TEXTS, _read_text)}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise StudyError(f"{path}: got the ending {path.suffix!r}; allowed are {FORMATS}")
@@ -110,53 +111,12 @@ def _read_npz(path: Path, name: str) -> np.ndarray:
         raise _broken(path, error) from None
 
 
-def _read_csv(path: Path, _: str) -> np.ndarray:
-    """Read comma-separated numbers; a first line without any number is taken as a header."""
-    rows: list[list[float]] = []
-    first = 0
+def _read_text(path: Path, _: str) -> np.ndarray:
+    """Read numbers as instruments and spreadsheets write them; see `simulator.lab`."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            for fields in reader:
-                line = reader.line_num
-                if not any(field.strip() for field in fields) or fields[0].startswith("#"):
-                    continue
-                if not rows and not first and all(_number(field) is None for field in fields):
-                    first = line
-                    continue
-                rows.append(_csv_row(path, line, fields))
-                if len(rows[-1]) != len(rows[0]):
-                    raise StudyError(
-                        f"{path}:{line}: got {len(rows[-1])} values;"
-                        f" the lines before have {len(rows[0])}"
-                    )
-    except UnicodeDecodeError:
-        raise StudyError(f"{path}: not UTF-8 text") from None
-    except csv.Error as error:
-        raise StudyError(f"{path}: not a CSV file: {error}") from None
-    if not rows:
-        raise StudyError(f"{path}: holds no numbers (values are separated by commas)")
-    return np.array(rows, dtype=np.float64)
-
-
-def _csv_row(path: Path, line: int, fields: list[str]) -> list[float]:
-    values = []
-    for column, field in enumerate(fields, start=1):
-        value = _number(field)
-        if value is None or not math.isfinite(value):
-            raise StudyError(
-                f"{path}:{line}: column {column}: got {field.strip()[:40]!r};"
-                " allowed is a finite number (values are separated by commas)"
-            )
-        values.append(value)
-    return values
-
-
-def _number(field: str) -> float | None:
-    try:
-        return None if "_" in field else float(field)
-    except ValueError:
-        return None
+        return lab.read_matrix(path)
+    except FileFormatError as error:
+        raise StudyError(str(error)) from None
 
 
 def _checked(path: Path, array: np.ndarray) -> np.ndarray:

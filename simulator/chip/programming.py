@@ -23,6 +23,8 @@ from simulator.quantities import Array, Conductances, Siemens, Weights
 from simulator.randomness import EventsAhead, Purpose, RandomSource
 from simulator.randomness.addresses import (
     CELL_SLOTS,
+    CHIP_SLOT,
+    DEVICE_CELLS,
     DRIFT_SEED_SLOT,
     DRIFT_USE,
     ERROR_USE,
@@ -159,8 +161,8 @@ class CellModels:
     ) -> Draw:
         """Random numbers for cells (slices, sides, rows, columns), named by their place."""
         slices, sides = shape[:2]
-        slot = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
-        slot = slot + use * CELL_SLOTS
+        number = self.backend.xp.arange(slices * sides).reshape(slices, sides, 1)
+        slot = number + use * CELL_SLOTS
         where = (place.cols, place.rows, event)
 
         def normals() -> Any:
@@ -173,9 +175,22 @@ class CellModels:
             corner = (place.cols[:1], place.rows[:1], event)
             return self.random(purpose).normal(*corner, slot[:1, :1])
 
+        made, programs = self.random, purpose is Purpose.PROGRAMMING
+
+        def device_normals() -> Any:
+            stream = made(Purpose.FABRICATION)
+            return stream.normal(place.cols, place.rows, 0, number + DEVICE_CELLS)
+
+        def chip_normals() -> Any:
+            return made(Purpose.FABRICATION).normal(range(1), 0, 0, CHIP_SLOT)
+
         # Places of their own: a law may take one number of each kind for every cell.
         return Draw(
-            normals, lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS), seed
+            normals,
+            lambda: self.random(purpose).uniform(*where, slot + UNIFORM_CELLS),
+            seed,
+            device_normals if programs else None,
+            chip_normals if programs else None,
         )
 
 

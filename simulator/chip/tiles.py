@@ -39,8 +39,9 @@ class Tiles(Value):
     random: RandomSource
 
     def __post_init__(self) -> None:
-        if self.hardware.mvm.has_mismatch or self.hardware.vmm.has_mismatch:
-            # The seed is taken as converters are made: copies of an unused core are this chip.
+        made = self.hardware.mvm, self.hardware.vmm, self.hardware.programming
+        if any(part.has_mismatch for part in made):
+            # The seed is taken as these are made: copies of an unused core are this chip.
             self.random(Purpose.FABRICATION)
 
     @cached_property

@@ -3,10 +3,12 @@
 A model is a frozen dataclass derived from :class:`Device`; defining the class registers it under
 its name, so a class written in a notebook can be named in ``xbar.device.*.model`` at once.
 
-- ``base``: what a model has to say; ``generic``: errors that follow a simple law.
+- ``base``: what a model has to say; ``generic``: errors that follow a simple law; ``variability``:
+  errors of which a part is fixed for a chip or a cell.
 - ``pcm``, ``rram``, ``sonos``: published devices.
 - ``nonlinear``: cells that do not follow Ohm's law.
-- ``tables``, ``measurements``: devices from tables, and from measured cells.
+- ``tables``, ``measurements``: devices from tables, and from measured cells; ``variance``: spread
+  from device to device and from cycle to cycle.
 - ``curves``: figures of any model.
 """
 
@@ -29,6 +31,7 @@ from simulator.devices.pcm import PCM, HermesPCM, PCMJoshi
 from simulator.devices.rram import RRAMCMO, RRAMMilo, RRAMWan, RRAMWan2022
 from simulator.devices.sonos import SONOS
 from simulator.devices.tables import TableDevice
+from simulator.devices.variability import VariabilityDevice
 
 if TYPE_CHECKING:
     from simulator.devices.curves import plot_current, plot_drift, plot_spread
@@ -57,6 +60,7 @@ __all__ = [
     "UniformIndependentDevice",
     "UniformInverseProportionalDevice",
     "UniformProportionalDevice",
+    "VariabilityDevice",
     "from_measurements",
     "plot_current",
     "plot_drift",

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from simulator import registry
+from simulator.errors import ModelError
 from simulator.quantities import Amps, Array, Normals, Siemens, Uniforms, Volts
 
 SQRT_TWELVE = 3.4641016151377544
@@ -65,11 +66,33 @@ class Draw:
         uniforms: Gives one uniform in (0, 1) for each cell, in the shape of the cells.
         one_normal: Gives the normal of the first cell alone, where that is less work than drawing
             all of them; without it, all are drawn.
+        device_normals: Gives the normal that each cell keeps for life, drawn when it was made, in
+            the shape of the cells.
+        chip_normals: Gives the normal that all cells of the chip share for life; it broadcasts
+            against the cells.
     """
 
     normals: Callable[[], Normals]
     uniforms: Callable[[], Uniforms]
     one_normal: Callable[[], Normals] | None = None
+    device_normals: Callable[[], Normals] | None = None
+    chip_normals: Callable[[], Normals] | None = None
+
+    def device_normal(self) -> Normals:
+        """One standard normal for each cell: the same at every programming of this chip.
+
+        Raises:
+            ModelError: Here cells have no such numbers: they belong to programming alone.
+        """
+        return _given(self.device_normals)
+
+    def chip_normal(self) -> Normals:
+        """One standard normal for the whole chip, the same at every programming.
+
+        Raises:
+            ModelError: As ``device_normal``.
+        """
+        return _given(self.chip_normals)
 
     def normal(self) -> Normals:
         """Standard normals, in the shape of the cells."""
@@ -96,6 +119,12 @@ class Draw:
         model is as repeatable as any other. It follows from the normal of the first cell.
         """
         return seed_of(self.normals() if self.one_normal is None else self.one_normal())
+
+
+def _given(numbers: Callable[[], Normals] | None) -> Normals:
+    if numbers is None:
+        raise ModelError("numbers of a device or a chip are drawn for programming alone")
+    return numbers()
 
 
 def seed_of(draws: Array) -> int:
@@ -165,6 +194,41 @@ class Device:
         """
         raise NotImplementedError
 
+    @property
+    def has_mismatch(self) -> bool:
+        """True where cells differ by numbers that were drawn when the chip was made."""
+        cls = type(self)
+        own = cls.device_sigma is not Device.device_sigma
+        return own or cls.chip_sigma is not Device.chip_sigma
+
+    def device_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation from device to device; without an override, all are alike.
+
+        Each cell has one number for life: programmed again to the same target, it misses by the
+        same amount, beside what ``programming_sigma`` adds anew each time.
+
+        Args:
+            siemens: Targets, one for each cell.
+            cell: What the cells have in common.
+
+        Returns:
+            Standard deviation of each cell in siemens, not negative, in the shape of ``siemens``.
+        """
+        return 0.0 * siemens
+
+    def chip_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation from chip to chip: of an error that all cells of a chip share.
+
+        Args:
+            siemens: Targets, one for each cell.
+            cell: What the cells have in common.
+
+        Returns:
+            Standard deviation of each cell in siemens, not negative, in the shape of ``siemens``;
+            without an override 0.
+        """
+        return 0.0 * siemens
+
     def read_mean(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Mean conductance of cells over many reads; without an override, their conductance.
 
@@ -192,7 +256,8 @@ class Device:
     def programmed(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
         """Conductances after programming, before the limits of the cell.
 
-        Override it for a law other than ``programming_mean + programming_sigma * draw``.
+        Override it for a law other than ``programming_mean + programming_sigma * draw``, to which
+        ``device_sigma`` and ``chip_sigma`` add what a cell and a chip keep for life.
 
         Args:
             siemens: Targets, one for each cell.
@@ -203,7 +268,13 @@ class Device:
             Conductances in siemens, in the shape of ``siemens``.
         """
         sigma = self.programming_sigma(siemens, cell)
-        return self.programming_mean(siemens, cell) + sigma * draw.standard(self.distribution)
+        result = self.programming_mean(siemens, cell) + sigma * draw.standard(self.distribution)
+        return result + self._mismatch(siemens, cell, draw) if self.has_mismatch else result
+
+    def _mismatch(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
+        """What cells miss their targets by at every programming."""
+        own = self.device_sigma(siemens, cell) * draw.device_normal()
+        return own + self.chip_sigma(siemens, cell) * draw.chip_normal()
 
     def read(self, siemens: Siemens, cell: Cell, draw: Draw) -> Siemens:
         """Conductances in one read, before the limits of the cell.

@@ -263,7 +263,14 @@ def _cells(device: Device, effect: str, levels: np.ndarray, cell: Cell) -> np.nd
     normals = np.array([NormalDist().inv_cdf(share) for share in shares])
     started = np.repeat(levels[:, None], CELLS if effect != "start" else 1, axis=1)
     normal = np.broadcast_to(normals, (len(levels), CELLS))
-    draw = Draw(lambda: normal, lambda: np.broadcast_to(shares, normal.shape))
+    # Independent of the normals, and as evenly spread.
+    others = [np.random.default_rng(k).permutation(normals) for k in range(2)]
+    draw = Draw(
+        lambda: normal,
+        lambda: np.broadcast_to(shares, normal.shape),
+        device_normals=lambda: np.broadcast_to(others[0], normal.shape),
+        chip_normals=lambda: np.broadcast_to(others[1], normal.shape),
+    )
     if effect == "start":
         return started
     if effect == "drift":

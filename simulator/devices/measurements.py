@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -13,9 +11,32 @@ from typing import Any
 import numpy as np
 
 from simulator.devices.tables import MICRO, TableDevice
-from simulator.errors import FileFormatError, InputError, nearest
+from simulator.devices.variance import Components, components
+from simulator.errors import InputError
+from simulator.lab import Role, Table, TextFormat, choose_columns
+from simulator.lab.problems import Problems
 
-COLUMNS = ("target_S", "measured_S", "time_s")
+ROLES = (
+    Role(
+        "target",
+        ("target", "gtarget", "targetg", "gset", "setpoint", "set", "goal", "targetconductance"),
+        "S",
+    ),
+    Role(
+        "measured",
+        ("measured", "gmeasured", "gmeas", "measuredg", "gread", "readg", "read", "g",
+         "conductance", "measuredconductance"),
+        "S",
+    ),
+    Role(
+        "time",
+        ("time", "times", "t", "timesinceprogramming", "elapsed", "elapsedtime", "delay"),
+        "s",
+        required=False,
+        assumed="s",
+    ),
+    Role("device", (), None, required=False),
+)  # fmt: skip
 # A cell of 100 ohm; what conducts more was probably written down in microsiemens.
 LARGEST_SIEMENS = 1e-2
 FEWEST_SAMPLES = 10
@@ -74,6 +95,8 @@ class Group:
     """The fit of one target: programming at the first time, and retention after it.
 
     ``mean`` and ``sigma`` are lines over log time; None with fewer than two times above 0.
+    ``components`` tells the spread from device to device from that of repeated programmings; None
+    where devices were not told apart.
     ``normality_chi2`` and ``normality_dof`` test whether cells are normally distributed.
     """
 
@@ -83,6 +106,7 @@ class Group:
     normality_dof: int
     mean: Trend | None = None
     sigma: Trend | None = None
+    components: Components | None = None
 
     @property
     def error(self) -> float:
@@ -138,13 +162,23 @@ class Fit:
     def __str__(self) -> str:
         head = "target uS  cells    mean error uS        spread uS"
         aged = any(g.mean for g in self.groups)
-        lines = [head + ("   shift uS/decade  spread uS/decade" if aged else "")]
+        apart = any(g.components for g in self.groups)
+        lines = [
+            head
+            + ("   shift uS/decade  spread uS/decade" if aged else "")
+            + ("   device to device uS   cycle to cycle uS" if apart else "")
+        ]
         for group in self.groups:
             first = group.samples[0]
             text = f"{group.target / MICRO:9.4g} {first.count:6d}"
             text += _number(group.error, first.mean_se) + _number(group.spread, first.sigma_se)
             for line in (group.mean, group.sigma):
                 text += "" if line is None else _number(line.per_decade, line.per_decade_se)
+            parts = group.components
+            if parts is not None:
+                text += _number(parts.device, parts.device_se) + _number(
+                    parts.cycle, parts.cycle_se
+                )
             lines.append(text)
         for name, value in (("normality", self.normality), ("retention", self.retention)):
             lines.append(f"{name}: " + ("not tested" if value is None else f"chi2/dof {value:.2f}"))
@@ -157,7 +191,17 @@ class Fit:
         return plot_fit(self)
 
 
-def from_measurements(source: Any) -> tuple[TableDevice, Fit]:
+def from_measurements(
+    source: Any,
+    *,
+    columns: Mapping[str, str | int] | None = None,
+    unit: str | Mapping[str, str] | None = None,
+    missing: str | Sequence[str] = (),
+    comment: str | Sequence[str] | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> tuple[TableDevice, Fit]:
     """Fit a :class:`TableDevice` to measured cells.
 
     For each target, mean error and standard deviation at its first time are those of programming.
@@ -165,99 +209,67 @@ def from_measurements(source: Any) -> tuple[TableDevice, Fit]:
     straight lines over log time, weighted by their standard errors; what the spread grows beyond
     that of programming counts as an independent addition.
 
+    With a column of devices, each programmed several times, the spread from device to device is
+    told from that of repeated programmings of one device (one-way analysis of variance with random
+    effects; Searle, Casella and McCulloch, Variance Components, 1992, section 3.6).
+
     Args:
-        source: Path of a CSV file, a DataFrame, or a mapping of columns, with one row per cell and
-            time: ``target_S`` and ``measured_S`` in siemens, ``time_s`` in seconds since
-            programming. Other columns are ignored.
+        source: Path of a text file or an Excel file, a DataFrame, or a mapping of columns, with one
+            row per cell and time. How a file is written is found out: separators, decimal marks,
+            comments, lines above the table, rows of units, encodings.
+        columns: Which column is the ``"target"``, ``"measured"``, the ``"time"`` since programming
+            and the ``"device"``: a header, or a number from 0. Target, measured and time are also
+            recognised by their names; without a time, all cells were just programmed.
+        unit: Unit of the conductances, such as ``"uS"`` (or resistances, ``"kohm"``), or one by
+            role, as ``{"measured": "uS", "time": "min"}``; needed where headers have none. Times
+            without a unit are seconds.
+        missing: More texts that stand for a gap. Rows with a gap or an overflow are left out; one
+            warning counts them.
+        comment: What lines of comments begin with; None for ``#``, ``%``, ``!`` and ``//``.
+        separator: What separates fields, ``" "`` for columns of blanks; None finds it.
+        decimal: The decimal mark, ``"."`` or ``","``; None finds it.
+        encoding: Encoding of the text; None finds it.
 
     Returns:
         The device, and a :class:`Fit` that says how well it fits.
 
     Raises:
-        FileFormatError: A file that is not CSV, or lacks one of these columns.
-        InputError: Columns that are missing or of different lengths, values that are no numbers,
-            not finite, negative, or look like microsiemens, and fewer than 10 cells of a target at
-            a time.
+        FileFormatError: A file that cannot be read, or lacks a column or a unit; one message says
+            all that is wrong. Formats other than plain CSV need the extra ``lab``.
+        InputError: The same for columns that are no file; values that are negative or look like
+            microsiemens; fewer than 10 cells of a target at a time; devices that were all
+            programmed once.
         FileNotFoundError: There is no such file.
     """
-    target, measured, time = _columns(source)
+    form = TextFormat(separator, decimal, comment, encoding)
+    table = Table.of(source, form)
+    chosen = choose_columns(table, ROLES, columns, unit, missing)
+    values = dict(chosen.values)
+    values.setdefault("time", np.zeros(len(values["target"])))
+    _check(values, chosen.headers, table.where)
+    target, time = _merged(values["target"]), _merged(values["time"])
     groups = []
     for level in np.unique(target):
         here = target == level
-        groups.append(_group(float(level), measured[here], time[here]))
+        devices = values["device"][here] if "device" in values else None
+        groups.append(_group(float(level), values["measured"][here], time[here], devices))
     return _device(groups), Fit(tuple(groups))
 
 
-def _columns(source: Any) -> tuple[np.ndarray, ...]:
-    if isinstance(source, str | os.PathLike):
-        table, where = _read(source), f"{os.fspath(source)}: "
-    else:
-        table, where = source, ""
-    names = [str(name) for name in table]
-    for name in COLUMNS:
-        if name not in names:
-            raise (FileFormatError if where else InputError)(
-                f"{where}no column {name!r}; needed are {', '.join(COLUMNS)}, got "
-                f"{', '.join(names) or 'none'}.{nearest(name, names)}"
+def _check(values: dict[str, np.ndarray], headers: dict[str, str], where: str) -> None:
+    """Refuse numbers that no cell has."""
+    problems = Problems(where)
+    for role in ("target", "measured"):
+        largest = np.abs(values[role]).max()
+        if largest > LARGEST_SIEMENS:
+            problems.add(
+                f"column {headers[role]!r} goes up to {largest:g} S; it looks like microsiemens: "
+                "say unit='uS'"
             )
-    columns = [_column(name, table[name], where) for name in COLUMNS]
-    if len({len(column) for column in columns}) != 1 or not len(columns[0]):
-        raise InputError(f"{where}columns have {[len(c) for c in columns]} rows")
-    for name, column in zip(COLUMNS[:2], columns):
-        if np.abs(column).max() > LARGEST_SIEMENS:
-            raise InputError(
-                f"{where}column {name!r} goes up to {np.abs(column).max():g} S; it looks like "
-                "microsiemens: multiply it by 1e-6"
-            )
-    if columns[0].min() < 0 or columns[2].min() < 0:
-        raise InputError(f"{where}a target or a time is negative")
-    target, measured, time = columns
-    return _merged(target), measured, _merged(time)
-
-
-def _column(name: str, values: Any, where: str) -> np.ndarray:
-    try:
-        column = np.asarray(values, dtype=np.float64).ravel()
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{where}column {name!r} holds something else than numbers: {error}"
-        ) from None
-    bad = np.flatnonzero(~np.isfinite(column))
-    if bad.size:
-        raise InputError(
-            f"{where}column {name!r} has {bad.size} empty or infinite values, the first in data "
-            f"row {bad[0] + 1}"
-        )
-    return column
-
-
-def _read(path: str | os.PathLike[str]) -> Any:
-    """The columns of a CSV file: by pandas, which is faster, where it is installed."""
-    try:
-        import pandas  # type: ignore[import-untyped]
-    except ImportError:
-        return _read_plainly(path)
-    try:
-        return pandas.read_csv(path)
-    except (ValueError, pandas.errors.ParserError) as error:
-        raise FileFormatError(f"{path}: {error}") from None
-
-
-def _read_plainly(path: str | os.PathLike[str]) -> dict[str, list[float]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, skipinitialspace=True)
-        columns: dict[str, list[float]] = {name: [] for name in rows.fieldnames or ()}
-        for row in rows:
-            for name in columns:
-                if name not in COLUMNS:
-                    continue
-                try:
-                    columns[name].append(float(row[name] or math.nan))
-                except ValueError:
-                    raise FileFormatError(
-                        f"{path}, line {rows.line_num}: {name} is {row[name]!r}, not a number"
-                    ) from None
-    return columns
+    for role in ("target", "time"):
+        if values[role].min() < 0:
+            problems.add(f"the {role} is negative, as low as {values[role].min():g}")
+    problems.raise_any(InputError)
 
 
 def _merged(values: np.ndarray) -> np.ndarray:
@@ -266,7 +278,9 @@ def _merged(values: np.ndarray) -> np.ndarray:
     return np.array([float(f"{value:.{DIGITS}g}") for value in distinct])[place.ravel()]
 
 
-def _group(target: float, measured: np.ndarray, time: np.ndarray) -> Group:
+def _group(
+    target: float, measured: np.ndarray, time: np.ndarray, devices: np.ndarray | None
+) -> Group:
     samples = []
     for moment in np.unique(time):
         cells = measured[time == moment]
@@ -276,13 +290,20 @@ def _group(target: float, measured: np.ndarray, time: np.ndarray) -> Group:
                 f"{FEWEST_SAMPLES} or more for a standard deviation"
             )
         samples.append(Sample(float(moment), cells.size, cells.mean(), cells.std(ddof=1)))
-    chi2, dof = _normality(measured[time == samples[0].time])
+    first = time == samples[0].time
+    chi2, dof = _normality(measured[first])
+    parts = None if devices is None else components(measured[first], devices[first])
+    if devices is not None and parts is None:
+        raise InputError(
+            f"target {target / MICRO:g} uS: every device was programmed once, or there is one "
+            "device; to tell devices from cycles, some need two programmings or more"
+        )
     aged = [sample for sample in samples if sample.time > 0]
     if len(aged) < 2:
-        return Group(target, tuple(samples), chi2, dof)
+        return Group(target, tuple(samples), chi2, dof, components=parts)
     means = _line(aged, [s.mean for s in aged], [s.mean_se for s in aged])
     sigmas = _line(aged, [s.sigma for s in aged], [s.sigma_se for s in aged])
-    return Group(target, tuple(samples), chi2, dof, means, sigmas)
+    return Group(target, tuple(samples), chi2, dof, means, sigmas, parts)
 
 
 def _line(samples: list[Sample], values: list[float], errors: list[float]) -> Trend:
@@ -326,7 +347,8 @@ def _device(groups: list[Group]) -> TableDevice:
     return TableDevice(
         levels=[g.target for g in groups],
         error=[g.error for g in groups],
-        spread=[g.spread for g in groups],
+        spread=[g.components.cycle if g.components else g.spread for g in groups],
+        device_spread=[g.components.device for g in groups if g.components],
         times=times,
         shift=[[_after_start(g, g.shift, t) for g in groups] for t in times],
         aged_spread=[[_after_start(g, g.added_spread, t) for g in groups] for t in times],

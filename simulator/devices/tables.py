@@ -164,6 +164,7 @@ class TableDevice(Device):
     levels: Any = _table(1, "S", "rising conductances that all tables refer to", low=0)
     error: Any = _table(1, "S", "mean programming error at each level; none if empty")
     spread: Any = _table(1, "S", "standard deviation of programming at each level", low=0)
+    device_spread: Any = _table(1, "S", "that from device to device, fixed for life", low=0)
     read_spread: Any = _table(1, "S", "standard deviation of a read at each level", low=0)
     times: Any = _table(1, "s", "rising times since programming, above 0", low=0)
     shift: Any = _table(2, "S", "mean shift since programming: a row per time, a column per level")
@@ -205,6 +206,7 @@ class TableDevice(Device):
         wanted = {
             "error": (columns,),
             "spread": (columns,),
+            "device_spread": (columns,),
             "read_spread": (columns,),
             "shift": (len(self.times), columns),
             "aged_spread": (len(self.times), columns),
@@ -228,7 +230,7 @@ class TableDevice(Device):
     def _holds(self, effect: str) -> bool:
         """True where the tables describe ``effect``."""
         table = {
-            "programming": self.spread or self.error,
+            "programming": self.spread or self.error or self.device_spread,
             "read": self.read_spread,
             "drift": self.shift or self.aged_spread,
             "current": self.amps,
@@ -265,6 +267,15 @@ class TableDevice(Device):
     def programming_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""
         return self._spread(self.spread, siemens)
+
+    @property
+    def has_mismatch(self) -> bool:
+        """True with a table of the spread from device to device."""
+        return bool(self.device_spread)
+
+    def device_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
+        """Standard deviation in siemens."""
+        return self._spread(self.device_spread, siemens)
 
     def read_sigma(self, siemens: Siemens, cell: Cell) -> Siemens:
         """Standard deviation in siemens."""

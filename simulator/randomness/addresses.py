@@ -36,6 +36,10 @@ NAMED_EVENTS = 1 << 31
 # The number that seeds drift models which draw for themselves.
 DRIFT_SEED_SLOT = 1
 
+# What a cell keeps for life, and the number of the whole chip: beyond all converters.
+DEVICE_CELLS = 1 << 14
+CHIP_SLOT = DEVICE_CELLS + CELL_SLOTS
+
 # -- lines: a number for every phase, slice and side ---------------------------------------------
 # Unit columns go by the first output of their part, and stand apart from it.
 UNIT_LINES = 1 << 12
@@ -118,6 +122,14 @@ FIELDS = (
         "converters of a VMM", Purpose.FABRICATION,
         range(VMM_CONVERTERS, VMM_CONVERTERS + UNIT_LINES),
     ),
+    *(
+        Field(
+            f"mismatch of {kind}", Purpose.FABRICATION,
+            range(DEVICE_CELLS, DEVICE_CELLS + CELL_SLOTS), rows,
+        )
+        for kind, rows in (("cells", _CELLS), ("unit columns", _UNITS))
+    ),
+    Field("mismatch of chips", Purpose.FABRICATION, range(CHIP_SLOT, CHIP_SLOT + 1), range(1)),
     Field(
         "population of an array of pulses", Purpose.FABRICATION, range(1 << SLOT_BITS),
         owner="pulses",

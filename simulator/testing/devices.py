@@ -68,10 +68,49 @@ def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> Non
             _check_law(device, law, effect, np.full(shape, cell.Gmax / 2), cell)
         _check_module(device, law, effect, cell)
         if device.has_moments(effect):
-            mean = getattr(device, f"{effect}_mean")
-            _check_moments(device, law, mean, getattr(device, f"{effect}_sigma"), effect, cell)
+            mean, sigma = getattr(device, f"{effect}_mean"), getattr(device, f"{effect}_sigma")
+            if effect == "programming" and device.has_mismatch:
+                _check_mismatch(device, cell)
+                sigma = _total_sigma(device)
+            _check_moments(device, law, mean, sigma, effect, cell)
     if drifts:
         _check_drift(device, cell)
+
+
+def _total_sigma(device: Device) -> Moment:
+    """Standard deviation over cycles, devices and chips."""
+
+    def sigma(siemens: Siemens, cell: Cell) -> Siemens:
+        parts = (device.programming_sigma, device.device_sigma, device.chip_sigma)
+        return sum(part(siemens, cell) ** 2 for part in parts) ** 0.5
+
+    return sigma
+
+
+def _check_mismatch(device: Device, cell: Cell) -> None:
+    """Cells programmed twice: what they keep and what is new agree with the declared spreads.
+
+    Half the variance of the difference is that from cycle to cycle; the covariance is that of
+    devices and chips together.
+    """
+    levels = np.linspace(cell.Gmin, cell.Gmax, CONDUCTANCES)
+    for sigma in (device.device_sigma(levels, cell), device.chip_sigma(levels, cell)):
+        require(np.all(sigma >= 0), device, "a spread of devices or chips is negative")
+    siemens = np.broadcast_to(levels, (DRAWS, CONDUCTANCES)).copy()
+    off = [
+        device.programmed(siemens, cell, _draw(siemens.shape, cycle))
+        - device.programming_mean(siemens, cell)
+        for cycle in range(2)
+    ]
+    fresh = device.programming_sigma(levels, cell) ** 2
+    kept = _total_sigma(device)(levels, cell) ** 2 - fresh
+    for what, products, wanted in (
+        ("cycle to cycle", (off[0] - off[1]) ** 2 / 2, fresh),
+        ("device to device", off[0] * off[1], kept),
+    ):
+        error = STANDARD_ERRORS * products.std(axis=0) / np.sqrt(DRAWS) + 1e-12 * cell.Gmax**2
+        right = np.abs(products.mean(axis=0) - wanted) <= error
+        require(np.all(right), device, f"programming: spread from {what} is not the declared one")
 
 
 def _check_drift(device: Device, cell: Cell) -> None:
@@ -164,6 +203,8 @@ def _check_module(device: Device, law: CellEffect, effect: str, cell: Cell) -> N
     draw = Draw(
         lambda: backend.asarray(np.full((2, 3), 0.3)),
         lambda: backend.asarray(np.full((2, 3), 0.7)),
+        device_normals=lambda: backend.asarray(np.full((2, 3), 0.4)),
+        chip_normals=lambda: backend.asarray(np.full(1, 0.2)),
     )
     _check_kept(device, lambda siemens: law(siemens, cell, draw), effect, cell)
 
@@ -200,10 +241,17 @@ def _check_moments(
     require(np.all(off <= error), device, f"{effect}: drawn spread is not the declared one")
 
 
-def _draw(shape: tuple[int, ...]) -> Draw:
+def _draw(shape: tuple[int, ...], cycle: int = 0) -> Draw:
+    """Numbers of one programming of cells; each row of the last two axes is a chip of its own."""
     kernels, count = numpy_backend().kernels, int(np.prod(shape))
-    counter = (np.arange(count // 4 + 1), 0, 0, 0)
+
+    def numbers(law: str, event: int) -> np.ndarray:
+        counter = (np.arange(count // 4 + 1), event, 0, 0)
+        return getattr(kernels, law)(counter, KEY).reshape(-1)[:count].reshape(shape)
+
     return Draw(
-        lambda: kernels.normals(counter, KEY).reshape(-1)[:count].reshape(shape),
-        lambda: kernels.uniforms(counter, KEY).reshape(-1)[:count].reshape(shape),
+        lambda: numbers("normals", 2 * cycle),
+        lambda: numbers("uniforms", 2 * cycle),
+        device_normals=lambda: numbers("normals", 1),
+        chip_normals=lambda: numbers("normals", 3)[..., :1] if shape else numbers("normals", 3),
     )

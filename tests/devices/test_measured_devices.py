@@ -162,17 +162,17 @@ def test_files_and_frames_give_the_same_fit(tmp_path, monkeypatch):
     assert from_measurements(pandas.DataFrame(columns)) == wanted
     assert from_measurements(path) == wanted
 
-    real = builtins.__import__
+    real, optional = builtins.__import__, {"pandas", "clevercsv", "charset_normalizer", "openpyxl"}
 
-    def without_pandas(name, *args, **kwargs):
-        if name == "pandas":
+    def without_extras(name, *args, **kwargs):
+        if name.split(".")[0] in optional:
             raise ImportError(name)
         return real(name, *args, **kwargs)
 
-    monkeypatch.setattr(builtins, "__import__", without_pandas)
+    monkeypatch.setattr(builtins, "__import__", without_extras)
     assert from_measurements(str(path)) == wanted
     path.write_text("target_S,measured_S,time_s\n1e-6,1e-6,0\n1e-6,high,0\n")
-    with pytest.raises(FileFormatError, match=r"line 3: measured_S is 'high'"):
+    with pytest.raises(FileFormatError, match=r"line 3, column 'measured_S': 'high' is no number"):
         from_measurements(path)
 
 
@@ -192,10 +192,12 @@ def wrong_columns(**changes):
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        (wrong_columns(time_s=None), "no column 'time_s'; needed are target_S, measured_S"),
-        (wrong_columns(time_s=None, times_s=[0] * 72), "Did you mean 'times_s'"),
-        (wrong_columns(measured_S=["x"] * 72), "measured_S.*something else than numbers"),
-        (wrong_columns(measured_S=[np.nan] + [U] * 71), "1 empty or infinite.*row 1"),
+        (wrong_columns(target_S=None), "no column is recognised as the target"),
+        (wrong_columns(target_S=None, targte_S=[U] * 72), "Did you mean 'targte_S'"),
+        (wrong_columns(measured_S=["x"] * 72), "row 1, column 'measured_S': 'x' is no number"),
+        (wrong_columns(measured_S=[np.nan] * 72), "no row is complete: 72 with a gap.*row 1"),
+        (wrong_columns(measured_S=[1 + 2j] * 72), "'measured_S' is complex"),
+        (wrong_columns(measured_S=["1e-6+2e-7j"] * 72), "'1e-6\\+2e-7j' is complex"),
         (wrong_columns(measured_S=[5.0] * 72), "measured_S.*microsiemens"),
         (wrong_columns(target_S=[20.0] * 72), "target_S.*microsiemens"),
         (wrong_columns(time_s=[-1.0] * 72), "negative"),
@@ -211,8 +213,12 @@ def test_measurements_that_cannot_be_fitted_are_named(columns, words, tmp_path):
 
 def test_a_file_without_the_columns_is_named(tmp_path):
     path = tmp_path / "cells.csv"
-    path.write_text("target_uS,measured_S,time_s\n1,2,3\n")
-    with pytest.raises(FileFormatError, match=r"cells\.csv: no column 'target_S'.*'target_uS'"):
+    path.write_text("goal uS,read,time_s\n1,2,3\n")
+    with pytest.raises(FileFormatError, match=r"cells\.csv: column 'read' has no unit"):
+        from_measurements(path)
+    path.write_text("tagret_uS,measured_S,time_s\n1,2,3\n")
+    words = r"cells\.csv: no column is recognised as the target .*Did you mean 'tagret_uS'"
+    with pytest.raises(FileFormatError, match=words):
         from_measurements(path)
 
 

@@ -17,7 +17,7 @@ from functools import cached_property
 MODEL_PACKAGES = {"mapping", "devices", "converters", "circuits", "update"}
 LAYERS = [
     {"errors", "quantities"},
-    {"registry"},
+    {"registry", "lab"},
     {"schema"},
     {"kernels"},
     {"backend", "randomness"},
@@ -45,8 +45,10 @@ OWNERS = {
         "adapters/torch/study/figure.py",
         "adapters/torch/study/report.py",
     ],
+    "clevercsv": ["simulator/lab/separators.py"],
+    "charset_normalizer": ["simulator/lab/encodings.py"],
+    "openpyxl": ["simulator/lab/spreadsheets.py"],
     "pandas": [
-        "simulator/devices/measurements.py",
         "applications/*",
         "adapters/torch/study/report.py",
     ],

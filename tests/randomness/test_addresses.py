@@ -80,12 +80,22 @@ EFFECTS = {
 }
 
 
+MISMATCH = {
+    "xbar.device.programming_error.model": "VariabilityDevice",
+    "xbar.device.programming_error.device_to_device": 0.05,
+    "xbar.device.programming_error.chip_to_chip": 0.05,
+    "xbar.device.programming_error.cycle_to_cycle": 0.05,
+}
+
+
+@pytest.mark.parametrize("error", [{}, MISMATCH], ids=["uniform", "mismatch"])
 @pytest.mark.parametrize("sampling", ["per_output", "per_device"])
 @pytest.mark.parametrize("style", ["one_sided", "unit", "sliced_unit", "sliced_offset"])
-def test_a_core_draws_only_where_the_table_says(style, sampling, monkeypatch):
+def test_a_core_draws_only_where_the_table_says(style, sampling, error, monkeypatch):
     params = CrossSimParameters()
     set_style(params, style)
     params.update({**EFFECTS, "simulation.seed": 5, "simulation.read_noise_sampling": sampling})
+    params.update(error)
     matrix = np.random.default_rng(0).normal(size=(6, 20))
     SEEN.clear()
     core = core_of(matrix, params, backend=Backend("numpy", np, Spy(np)))
@@ -93,6 +103,7 @@ def test_a_core_draws_only_where_the_table_says(style, sampling, monkeypatch):
     purposes = {core._random.keys[purpose]: purpose for purpose in Purpose}
     asked = {purposes[key] for key, *_ in SEEN}
     assert asked >= {Purpose.READ_NOISE, Purpose.PROGRAMMING}
+    assert not error or Purpose.FABRICATION in asked
     for key, *places in SEEN:
         fields = [field for field in FIELDS if field.purpose is purposes[key]]
         for slot, row, event in zip(*(np.ravel(p).tolist() for p in np.broadcast_arrays(*places))):

@@ -44,11 +44,11 @@ CIRCUIT_ADCS = {
     "CyclicADC": {"sigma_C1": 0.1, "sigma_C2": 0.1, "sigma_Cpar": 0.1},
 }
 
-# CubicDevice further down, the others in tests/devices/test_published_devices.py and
-# tests/devices/test_table_devices.py.
+# CubicDevice further down, the others in tests/devices/test_published_devices.py,
+# tests/devices/test_table_devices.py and tests/devices/test_variability.py.
 CHECKED_ELSEWHERE = {
     "CubicDevice", "HermesPCM", "PCM", "PCMJoshi", "RRAMCMO", "RRAMMilo", "RRAMWan", "RRAMWan2022",
-    "SONOS", "TableDevice",
+    "SONOS", "TableDevice", "VariabilityDevice",
 }  # fmt: skip
 
 WIRED = [

@@ -192,8 +192,8 @@ def test_what_is_no_npz_file_is_named(tmp_path):
     path.write_bytes(b"nothing of the kind")
     assert "not a readable .npz file" in refused(path)
     assert "no such file" in refused(tmp_path / "nowhere.npz")
-    path.rename(tmp_path / "set.txt")
-    assert "unknown kind of file; allowed is a folder" in refused(tmp_path / "set.txt")
+    path.rename(tmp_path / "set.mat")
+    assert "unknown kind of file; allowed is a folder" in refused(tmp_path / "set.mat")
 
 
 # -- csv -----------------------------------------------------------------------------------------
@@ -228,11 +228,13 @@ def test_classes_of_words_are_numbered_in_their_order(tmp_path):
 
 
 CSV_MISTAKES = {
-    "empty": ("", {}, "not a readable CSV file"),
-    "no rows": ("a,b\n", {}, "no rows of data"),
-    "ragged": ("a,b\n1,2\n1,2,3,4\n", {}, "not a readable CSV file"),
+    "empty": ("", {}, "no lines but comments"),
+    "no rows": ("a,b\n", {}, "no rows"),
+    "ragged": ("a,b\n1,2\n1,2,3,4\n1,2\n", {}, "line 3 has 4 fields; the table has 2 columns"),
+    "two widths": ("a,b\n1,2\n1,2,3,4\n", {}, "line 2 stands above the table and holds numbers"),
     "no such column": ("a,b\n1,2\n", {"label": "c"}, "no column 'c' (--label); it has a, b"),
-    "text": ("a,b\nx,2\n", {}, "column 'a' holds text"),
+    "text": ("a,b\nx,2\n", {}, "line 2, column 'a': 'x' is no number"),
+    "complex": ("a,b\n1+2j,2\n", {}, "line 2, column 'a': '1+2j' is no number"),
     "hole": ("a,b\n1,2\n,2\n", {}, "column 'a' is empty in row 2"),
     "no class": ("a,b\n1,2\n1,\n", {}, "no class in row 2"),
     "half a class": ("a,b\n1,2.5\n", {}, "allowed are whole numbers"),
@@ -246,6 +248,15 @@ def test_tables_that_cannot_be_meant_are_named(tmp_path, name):
     path = tmp_path / "set.csv"
     path.write_text(text)
     assert problem in refused(path, **others)
+
+
+def test_a_table_of_a_spreadsheet_is_read(tmp_path):
+    pytest.importorskip("clevercsv")
+    path = tmp_path / "set.csv"
+    path.write_text("a;b;kind\n1,5;2;pear\n3;4,25;apple\n", encoding="utf-16")
+    source = read(path, options(path))
+    assert source.classes == ("apple", "pear")
+    np.testing.assert_array_equal(source.take(np.arange(2)), np.float32([[1.5, 2], [3, 4.25]]))
 
 
 # -- what is drawn -------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Own matrices and inputs: what is read, and the one line that each mistake gives."""
 
+import importlib.util
 import pickle
 
 import numpy as np
@@ -38,14 +39,15 @@ def test_csv_may_have_header_comments_blank_lines_and_a_byte_order_mark(tmp_path
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("1,2\n3\n", [":2:", "got 1 values", "have 2"]),
-        ("1,2\n3,x\n", [":2:", "column 2", "'x'"]),
-        ("1,2\n3,nan\n", [":2:", "column 2", "'nan'"]),
-        ("1,2\n\n3,inf\n", [":3:", "'inf'"]),
-        ("1,\n", [":1:", "column 2", "''"]),
-        ("1,1_0\n", [":1:", "column 2", "'1_0'"]),
-        ("1;2\n3;4\n", [":2:", "separated by commas"]),
-        ("a,b\n", ["holds no numbers"]),
+        ("1,2\n3\n", ["line 2", "column 2", "a gap"]),
+        ("1,2\n3,4,5\n1,2\n", ["line 2 has 3 fields", "2 columns"]),
+        ("1,2\n3,x\n", ["line 2", "column 2", "'x'"]),
+        ("1,2\n3,nan\n", ["line 2", "column 2", "'nan'"]),
+        ("1,2\n\n3,inf\n", ["line 3", "'inf'"]),
+        ("1,2\n3,\n", ["line 2", "column 2", "''"]),
+        ("1,1_0\n", ["line 1", "column 2", "'1_0'"]),
+        ("1,2\n3,1+2j\n", ["line 2", "column 2", "'1+2j' is complex"]),
+        ("a,b\n", ["no rows with numbers"]),
         ("", ["the file is empty"]),
         ("0,0\n", ["every weight is zero"]),
     ],
@@ -59,7 +61,16 @@ def test_a_broken_csv_file_gives_one_line(tmp_path, content, words):
 def test_csv_that_is_no_text(tmp_path):
     path = tmp_path / "W.csv"
     path.write_bytes(b"\xff\xfe1,2")
-    fails(path, ["not UTF-8"])
+    fails(path, ["not text in the encoding utf-16"])
+
+
+def test_other_separators_are_found_or_name_the_extra(tmp_path):
+    path = tmp_path / "W.txt"
+    path.write_text("1,5;2\n3;4\n")
+    if importlib.util.find_spec("clevercsv"):
+        np.testing.assert_array_equal(read_matrix(path), [[1.5, 2], [3, 4]])
+    else:
+        fails(path, ["ohmcore[lab]"])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,7 @@ def test_which_array_of_several_is_meant(tmp_path):
     fails(path, ["a, b", "called 'matrix'"])
 
 
-@pytest.mark.parametrize("name", ["W.txt", "W", "W.pkl"])
+@pytest.mark.parametrize("name", ["W.mat", "W", "W.pkl"])
 def test_other_endings_are_not_read(tmp_path, name):
     (tmp_path / name).write_text("1,2\n")
     fails(tmp_path / name, [".npy, .npz, .csv"])
