@@ -70,22 +70,24 @@ def checked_cells(
     shape: tuple[int, ...],
     unit_shape: tuple[int, ...] | None,
     backend: Backend,
+    physical: bool = True,
 ) -> Cells:
-    """Given conductances as cells on the device.
+    """Given conductances as cells on the device; they are copied.
 
-    ``unit_shape`` is None for arrays without unit columns. Raises InputError for other shapes, and
-    for values that are no conductances.
+    ``unit_shape`` is None for arrays without unit columns. With ``physical`` False conductances may
+    be negative: those of weights beyond a range that does not clip are. Raises InputError for
+    other shapes, and for values that are no conductances.
     """
     for values in (matrix,) if unit is None else (matrix, unit):
         values = _real(values)
-        if not np.isfinite(values).all() or (values < 0).any():
+        if not np.isfinite(values).all() or (physical and (values < 0).any()):
             raise InputError("conductances must be finite real numbers, not negative")
-    matrix = backend.asarray(matrix, dtype=backend.xp.float64)
+    matrix = backend.xp.array(matrix, dtype=backend.xp.float64)
     if matrix.shape != shape or (unit_shape is None) != (unit is None):
         raise InputError(f"conductances of shape {matrix.shape}; the core needs {shape}")
     if unit is None:
         return Cells(matrix)
-    unit = backend.asarray(unit, dtype=backend.xp.float64)
+    unit = backend.xp.array(unit, dtype=backend.xp.float64)
     if unit.shape != unit_shape:
         raise InputError(f"unit columns of shape {unit.shape}; the core needs {unit_shape}")
     return Cells(matrix, unit)
@@ -110,7 +112,7 @@ def with_history(cells: Cells, parts: Sequence[Any], backend: Backend) -> Cells:
     parts = [_real(part) for part in parts]
     xp = backend.xp
     starts, draws = (
-        [backend.asarray(b, dtype=xp.float64) for b in part] for part in (parts[0::2], parts[1::2])
+        [xp.array(b, dtype=xp.float64) for b in part] for part in (parts[0::2], parts[1::2])
     )
     held = [cells.matrix] if cells.unit is None else [cells.matrix, cells.unit]
     shapes = [part.shape for part in held]

@@ -210,7 +210,10 @@ class Chip:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not the state of a core: {error!r}") from None
         parts = zip(matrices, units, histories, strict=False)
-        cells = [tiles.cells_from(*given) for tiles, given in zip(self.tiles, parts, strict=False)]
+        cells = [
+            tiles.cells_from(*given, physical=scaling.clipping)
+            for tiles, given in zip(self.tiles, parts, strict=False)
+        ]
         if len(cells) != len(self.tiles) or len(matrices) != len(cells):
             raise InputError(
                 f"the state holds {len(matrices)} stacks of arrays; the core has {len(self.tiles)}"

@@ -116,11 +116,16 @@ class Tiles(Value):
         return chip.with_cells(replace(chip.cells, matrix=matrix, history=history))
 
     def cells_from(
-        self, matrix: Conductances, unit: Conductances | None, history: Sequence[Array] = ()
+        self,
+        matrix: Conductances,
+        unit: Conductances | None,
+        history: Sequence[Array] = (),
+        physical: bool = True,
     ) -> Cells:
         """Cells of given conductances. Raises InputError where their shapes do not fit.
 
-        ``history`` are start and draws of cells that drift, and of their unit columns.
+        ``history`` are start and draws of cells that drift, and of their unit columns; negative
+        conductances are refused with ``physical``.
         """
         if self.hardware.drift.is_ideal != (not history):
             raise InputError("cells of the state drift and those of the core do not, or reversely")
@@ -128,7 +133,9 @@ class Tiles(Value):
         wanted = (*merge.shape, rows, cols)
         wanted_unit = (*merge.shape, len(self.grid.rows.sizes), cols)
         has_unit = self.hardware.code.unit_column
-        cells = checked_cells(matrix, unit, wanted, wanted_unit if has_unit else None, self.backend)
+        cells = checked_cells(
+            matrix, unit, wanted, wanted_unit if has_unit else None, self.backend, physical
+        )
         return cells if not history else with_history(cells, history, self.backend)
 
     def _now(self, cells: History, unit: History | None, hardware: Hardware) -> Cells:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import os
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator import states
 from simulator.backend import Backend, select_backend
 from simulator.chip.chip import Chip
 from simulator.core.arraylike import (
@@ -105,6 +107,10 @@ class AnalogCore(PartitionNames, ArrayLike):
     def _lay_out(self, matrix: Any, trees: Any, several: bool, numbering: Any) -> None:
         """Make arrays for a matrix of this shape."""
         self._shape = checked_matrix(matrix, self.params.core, self._backend).shape
+        self._build(trees, several, numbering)
+
+    def _build(self, trees: Any, several: bool, numbering: Any) -> None:
+        """Make unprogrammed arrays of this shape."""
         if self.complex_valued and min(self._shape) < 2:
             raise ShapeError(f"complex cores need at least 2 rows and columns: {self._shape}")
         expansion = 2 if self.complex_valued else 1
@@ -347,44 +353,159 @@ class AnalogCore(PartitionNames, ArrayLike):
         return int(self.chip.tiles[0].hardware.code.merge.size) * self.nrow * self.ncol
 
     @on_device
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self, *, parameters: bool = True) -> dict[str, Any]:
         """Everything a later ``set_state`` needs to continue bit for bit.
 
+        Args:
+            parameters: False leaves them out, for whoever keeps those of many cores at one place.
+
         Returns:
-            Conductances in units of Gmax as NumPy arrays, the range of the weights, the time, and
-            the state of the random streams; numbers and strings besides. Parameters are not part
-            of it.
+            Conductances in units of Gmax as NumPy arrays, the range of the weights, the time, the
+            state of the random streams, and ``params``: the parameters as the user wrote them, a
+            list of one tree or of one for each array, with measured ``ranges`` beside them. All
+            are arrays, numbers, strings, lists and dictionaries, and copies.
 
         Raises:
             InputError: before the first programming.
         """
         counters = {"vectors": self._numbers.count, **self._random.state}
         dtype = self.chip.held[0].dtype
-        return {"dtype": np.dtype(dtype).str, **self.chip.get_state(), **counters}
+        return {
+            "dtype": np.dtype(dtype).str,
+            **(self._design() if parameters else {}),
+            **self.chip.get_state(),
+            **counters,
+        }
 
     @on_device
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: dict[str, Any], *, strict: bool = True) -> None:
         """Continue from ``get_state`` of a core of the same shape and hardware.
 
+        Ranges that were measured, the seed and the time are taken from the state. A state without
+        parameters, of an earlier version, is not compared.
+
         Args:
-            state: what ``get_state`` returned, also in an earlier process.
+            state: what ``get_state`` returned, also in an earlier process; arrays are copied.
+            strict: False takes the parameters of the state where they differ, too, and rebuilds
+                the arrays with them; only what says how to compute stays.
 
         Raises:
-            InputError: a state that does not fit; the core then stays as it was.
+            InputError: a state that does not fit, or with ``strict`` one of other parameters, all
+                of which it lists; the core then stays as it was.
+            ModelError: a model of the state that is not defined in this process.
         """
+        if state.get("params") is None:
+            self._take(state)
+            return
+        saved = states.parameters_from(state)
+        trees = states.settled(self._trees, *saved, strict=strict)
+        if trees == self._trees:
+            self._take(state)
+            return
+        other = self._rebuilt(trees, state)
+        other._take(state)
+        other.version = self.version + 1
+        self.__dict__.clear()
+        self.__dict__.update(other.__dict__)
+
+    def _design(self) -> dict[str, Any]:
+        return {"shape": list(self._shape), **states.plain_parameters(self._trees)}
+
+    @property
+    def _trees(self) -> list[CrossSimParameters]:
+        """The parameters, one tree or one for each array."""
+        trees = self.chip.trees
+        return trees if any(tree != trees[0] for tree in trees[1:]) else trees[:1]
+
+    def _rebuilt(self, trees: list[CrossSimParameters], state: dict[str, Any]) -> AnalogCore:
+        """An unprogrammed core of this shape and other parameters, with the numbers of a state."""
+        for tree in trees:
+            tree.validate()
+        other = copy.copy(self)
+        for name in ("_mvm", "_vmm", "_may_be_fast"):
+            other.__dict__.pop(name, None)
+        core = trees[0].core
+        other.params = trees[0]
+        other.complex_valued = bool(core.complex_matrix or core.complex_input)
+        # Before arrays are made: some of them take the seed at once.
+        other._random = self._random_from(state)
+        other._build(trees, len(trees) > 1, self._numbers.elsewhere)
+        return other
+
+    def _random_from(self, state: dict[str, Any]) -> RandomSource:
+        random = copy.copy(self._random)
         try:
-            dtype, random = np.dtype(state["dtype"]), copy.copy(self._random)
+            random.state = state
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _no_state(error) from None
+        return random
+
+    def _take(self, state: dict[str, Any]) -> None:
+        """Take over everything of a state but its parameters."""
+        try:
+            dtype = np.dtype(state["dtype"])
             if dtype.kind not in NUMERIC_KINDS or (dtype.kind == "c" and not self.complex_valued):
                 raise ValueError(f"dtype {dtype}")
-            random.state = state
             vectors = int(state["vectors"])
             if vectors < 0:
                 raise ValueError(f"{vectors} vectors")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"not the state of a core: {error!r}") from None
+            raise _no_state(error) from None
+        self._random_from(state)
         self.chip.set_state(state, dtype)
         self._random.state, self._numbers.count = state, vectors
         self._forget()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the core to a file, which ``AnalogCore.load`` continues from bit for bit.
+
+        The file is an ``.npz`` of NumPy without pickle; ``simulator.states`` says what is in it.
+
+        Args:
+            path: name of the file, which is kept as it is given and replaced if it exists.
+
+        Raises:
+            InputError: before the first programming.
+        """
+        states.write_core(self.get_state(), path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        params: CrossSimParameters | list[CrossSimParameters] | None = None,
+        *,
+        strict: bool = True,
+        backend: Backend | None = None,
+    ) -> AnalogCore:
+        """The core that ``save`` wrote.
+
+        Args:
+            path: name of the file.
+            params: the hardware that the core is expected to have, and how to compute; None takes
+                what the file says.
+            strict: False takes the parameters of the file where ``params`` are others.
+            backend: where to compute, as for a new core.
+
+        Returns:
+            A new core.
+
+        Raises:
+            FileFormatError: a file of something else, or a damaged one.
+            InputError: with ``strict``, ``params`` that differ from those of the file; it lists
+                them.
+            ModelError: a device or converter model that is not defined in this process.
+            FileNotFoundError: there is no such file.
+        """
+        state = states.read_core(path)
+        trees = states.trees_of(state) if params is None else params
+        seed = state["seed"]
+        core = cls(
+            np.broadcast_to(0.0, state["shape"]), trees, empty_matrix=True, backend=backend,
+            entropy=None if seed is None else partial(int, seed),
+        )  # fmt: skip
+        core.set_state(state, strict=strict)
+        return core
 
     @cached_property
     def _may_be_fast(self) -> bool:
@@ -525,3 +646,7 @@ class AnalogCore(PartitionNames, ArrayLike):
         # What an older version saved brings arrays that know what a core has now.
         arrays = state.pop("arrays", None)
         self.__dict__.update(state if arrays is None else arrays.renewed(state))
+
+
+def _no_state(error: Exception) -> InputError:
+    return InputError(f"not the state of a core: {error!r}")

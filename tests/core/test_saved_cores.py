@@ -54,10 +54,10 @@ def test_a_saved_state_goes_on_as_the_saved_core_does(saved, name):
     if core.complex_valued:
         fresh = AnalogCore(np.zeros_like(saved["matrix"], complex), params, empty_matrix=True)
     fresh.set_state(saved["states"][name])
-    assert same_state(fresh.get_state(), saved["states"][name])
+    assert same_state(fresh.get_state(parameters=False), saved["states"][name])
     x = saved["inputs"]
     # The core was saved as the state was taken, but its converters had gone on recording.
-    assert same_state(core.get_state(), saved["states"][name])
+    assert same_state(core.get_state(parameters=False), saved["states"][name])
     np.testing.assert_array_equal(core @ x, fresh @ x)
     core.set_matrix(saved["matrix"][::-1].copy())
     fresh.set_matrix(saved["matrix"][::-1].copy())

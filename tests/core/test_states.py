@@ -27,7 +27,8 @@ def test_a_state_that_does_not_fit_changes_nothing():
                    {"programmings": -1}, {"cells": []}, {"stream": "x"}):  # fmt: skip
         with pytest.raises(InputError):
             one.set_state({**good, **change})
-    for missing in good:
+    # States of an earlier version say nothing of the hardware.
+    for missing in good.keys() - {"shape", "params", "ranges"}:
         with pytest.raises(InputError):
             one.set_state({k: v for k, v in good.items() if k != missing})
     assert np.array_equal(one.get_matrix(), before)

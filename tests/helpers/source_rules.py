@@ -23,6 +23,7 @@ LAYERS = [
     {"backend", "randomness"},
     MODEL_PACKAGES,
     {"parameters"},
+    {"states"},
     {"hardware"},
     {"chip"},
     {"multiply"},

@@ -50,7 +50,7 @@ def test_libraries_are_imported_only_in_their_own_files():
 
 def test_adapters_use_public_names_only():
     public = {}
-    for name in ("simulator", "simulator.profile", "simulator.update"):
+    for name in ("simulator", "simulator.profile", "simulator.states", "simulator.update"):
         if (ROOT / name.replace(".", "/")).is_dir():
             public[name] = set(getattr(importlib.import_module(name), "__all__", ()))
     report([line for s in sources("adapters") for line in rules.public_use(s, public)])
