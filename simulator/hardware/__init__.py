@@ -1,6 +1,7 @@
 """What is fixed when a core is built.
 
 - ``build``: from the parameter tree to frozen models; nothing later looks at the tree.
+- ``current_step``: the smallest difference of column currents.
 - ``hardware``: these models, and the converters of each direction.
 - ``layout``: which part of a matrix lies on which tile, and the two directions through it.
 - ``plan``: which stages are linear, and the route that a multiply takes because of that.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from simulator import registry
 from simulator.circuits import Circuit, IdealCircuit, UncoupledNonlinearCircuit, Wires
 from simulator.converters import ADC, DAC, ConverterRange
 from simulator.devices import Cell, CellLaw, Device, IdealDevice
-from simulator.errors import ModelError, ParameterError, warn_user
+from simulator.errors import ClippingWarning, ModelError, ParameterError, warn_user
+from simulator.hardware.current_step import current_step, off_conductance, volt_step
 from simulator.hardware.hardware import Hardware, Periphery, is_ideal
 from simulator.mapping import (
     CellLevels,
@@ -187,7 +189,6 @@ def _periphery(
     digits = None
     if dac_node.input_bitslicing:
         digits = InputDigits(dac.magnitude_bits, dac_node.slice_size)
-    sliced = isinstance(code.digits, SlicedWeight)
     paired = len(code.cells.merge) == 2
     headroom = ConverterRange(
         adc_bits=adc.bits,
@@ -198,24 +199,58 @@ def _periphery(
         paired=paired,
         bipolar=paired and in_array,
     )
-    calibrated = None
-    if not adc.is_ideal and adc_node.adc_range_option == ADCRangeLimits.CALIBRATED:
-        calibrated = _calibrated(adc_node, f"xbar.adc.{direction}", len(code.digits.merge))
-        if sliced and (direction == "mvm" or not params.xbar.adc.match):
-            _warn_uneven_ranges(calibrated, f"xbar.adc.{direction}")
     percentile = inputs.percentile
-    return Periphery(
+    periphery = Periphery(
         dac=dac,
         adc=adc,
         digits=digits,
         adc_per_digit=bool(adc_node.adc_per_ibit),
         range_option=adc_node.adc_range_option,
-        calibrated=calibrated,
+        given=None,
         range=headroom,
         input_low=inputs.min if percentile is None else 0.0,
         input_high=inputs.max if percentile is None else 0.0,
         percentile=percentile,
     )
+    return periphery if adc.is_ideal else _with_adc_range(periphery, params, direction, code)
+
+
+def _with_adc_range(
+    periphery: Periphery, params: CrossSimParameters, direction: str, code: WeightCode
+) -> Periphery:
+    """The periphery with the range that its ADCs are given; warns of one that loses something."""
+    node, path = getattr(params.xbar.adc, direction), f"xbar.adc.{direction}"
+    # Of two directions that share their parameters one is enough.
+    speaks = direction == "mvm" or not params.xbar.adc.match
+    slices, option = len(code.digits.merge), periphery.range_option
+    if option == ADCRangeLimits.CALIBRATED:
+        given = _calibrated(node, path, slices)
+        if speaks and isinstance(code.digits, SlicedWeight):
+            _warn_uneven_ranges(given, path)
+        return replace(periphery, given=given)
+    if option == ADCRangeLimits.MAX:
+        return periphery
+    per_digit = periphery.digits if periphery.adc_per_digit else None
+    step = current_step(
+        code,
+        off_conductance(params.xbar.device),
+        volt_step(periphery.dac, periphery.dac_limits, per_digit),
+        in_array=params.core.balanced.subtract_current_in_xbar,
+        has_unit=code.unit_column and direction == "mvm",
+    )
+    limits = replace(periphery.range, step=None if step is None else float(step))
+    periphery = replace(periphery, range=limits)
+    if option == ADCRangeLimits.EXACT:
+        ends = limits.exact(periphery.adc, f"{path}.adc_range_option")
+        return replace(periphery, given=np.asarray([ends] * slices))
+    if speaks and limits.lost_by_granular(periphery.adc):
+        warn_user(
+            f"{path}.adc_range_option = GRANULAR: its step is not the smallest difference of the "
+            "currents here, so codes come to lie between currents, and more bits do not help; "
+            "choose EXACT",
+            ClippingWarning,
+        )
+    return periphery
 
 
 def _calibrated(node: Any, path: str, slices: int) -> np.ndarray:

@@ -34,7 +34,8 @@ class Periphery(Value):
     """The converters of one direction: DACs that drive the input lines, ADCs that read outputs.
 
     Inputs from ``input_low`` to ``input_high`` are the full scale; with ``percentile`` each call
-    has a full scale of its own. ``calibrated``: ADC limits (slices, 2), or None.
+    has a full scale of its own. ``given``: ADC limits (slices, 2) that are the same for arrays of
+    any size; None where they follow from the ``range``.
     """
 
     dac: DAC
@@ -42,7 +43,7 @@ class Periphery(Value):
     digits: InputDigits | None
     adc_per_digit: bool
     range_option: ADCRangeLimits
-    calibrated: np.ndarray | None
+    given: np.ndarray | None
     range: ConverterRange
     input_low: float
     input_high: float
@@ -101,9 +102,8 @@ class Periphery(Value):
 
     def adc_limits(self, inputs: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Full-scale limits for tiles of so many inputs, two arrays of shape (tiles, slices)."""
-        if self.range_option == ADCRangeLimits.CALIBRATED:
-            assert self.calibrated is not None  # read with the converters
-            pairs = [self.calibrated] * len(inputs)
+        if self.given is not None:
+            pairs = [self.given] * len(inputs)
         elif self.range_option == ADCRangeLimits.MAX:
             pairs = [np.atleast_2d(self.range.maximum(count)) for count in inputs]
         else:

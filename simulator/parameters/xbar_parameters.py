@@ -16,13 +16,15 @@ from .paired_parameters import BasePairedParameters
 class ADCRangeLimits(IntEnum):
     """Where the full-scale range of an ADC comes from.
 
-    CALIBRATED: the given range. MAX: the largest possible current. GRANULAR: one step is the
-    smallest difference of currents.
+    CALIBRATED: the given range. MAX: the largest possible current. EXACT: one step is the smallest
+    difference of currents, and zero a code. GRANULAR: CrossSim's formula for such a step, which is
+    wider than that difference and takes cells for fully off at zero.
     """
 
     CALIBRATED = 1
     MAX = 2
     GRANULAR = 3
+    EXACT = 4
 
 
 class WeightErrorParameters(ModelParameters):

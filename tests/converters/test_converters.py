@@ -7,7 +7,6 @@ from strategies import conversions, core_of, set_style
 from simulator import CrossSimParameters, InputError, ParameterError
 from simulator.backend import Backend, numpy_backend
 from simulator.converters import (
-    ConverterRange,
     MidTreadADC,
     MidTreadDAC,
     SignMagnitudeADC,
@@ -70,19 +69,6 @@ def test_ranges_of_the_table(style, dac_bits, signed, subtract, per_digit, optio
     low, high = wanted if isinstance(wanted, tuple) else (-wanted, wanted)
     assert seen[0].high.ravel() == pytest.approx(high, rel=1e-14)
     assert seen[0].low.ravel() == pytest.approx(low, rel=1e-14)
-
-
-def test_granular_steps_are_the_steps_of_the_current():
-    """A sliced pair at infinite on/off ratio: every current of one digit is a whole code."""
-    params = adc_params("SignMagnitudeADC", 10, "GRANULAR", **{
-        "xbar.device.infinite_on_off_ratio": True, "xbar.dac.mvm.model": "SignMagnitudeDAC",
-        "xbar.dac.mvm.bits": 5, "xbar.dac.mvm.input_bitslicing": True,
-        "xbar.adc.mvm.adc_per_ibit": True,
-    })  # fmt: skip
-    set_style(params, "sliced_balanced", weight_bits=8)
-    # Without the headroom of the input's integer range, which widens the steps by 16 / 15.
-    range_ = ConverterRange(10, 5, True, 8, 4, True, True)
-    assert range_.granular()[1] == pytest.approx(511 / 15 * range_.input_headroom)
 
 
 def test_each_direction_has_its_own_converters():
