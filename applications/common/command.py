@@ -12,11 +12,11 @@ from typing import NoReturn
 from rich.console import Console
 
 import simulator
+from applications.common.interrupts import INTERRUPTED
 from applications.mvm_study.errors import StudyError
 from simulator import OhmCoreError, ParameterError
 
 USER_ERROR = 2
-INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):

@@ -18,3 +18,5 @@ module            what it does
 `report`          the page
 ================  =============================================================================
 """
+
+IF_STOPPED = "nothing was finished"

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from applications.common.command import Parser, finished, now, require_torch, say, versions
 
+from . import IF_STOPPED
 from .images import Images, digits, mnist
 from .report import write_report
 from .results import AWARE, CLEAN, Comparison, Folder, Settings, Setup
@@ -27,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = shlex.join(["python", "-m", __package__, *given])
-    return finished(
-        lambda: _run(_parse(given), command, console), complaints, "nothing was finished"
-    )
+    return finished(lambda: _run(_parse(given), command, console), complaints, IF_STOPPED)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,1 +1,3 @@
 """Networks: parameters of their layers, and ranges of their converters."""
+
+IF_STOPPED = "nothing was finished"

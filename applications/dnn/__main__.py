@@ -1,8 +1,8 @@
 """Run the evaluation: ``python -m applications.dnn --help``."""
 
 if __name__ == "__main__":
-    import sys
+    from applications.common.interrupts import run
 
-    from .cli import main
+    from . import IF_STOPPED
 
-    sys.exit(main())
+    run(f"{__package__}.cli", IF_STOPPED)

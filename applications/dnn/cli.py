@@ -15,7 +15,7 @@ from rich.console import Console
 from applications.common.command import finished, now, require_torch, say, versions
 from applications.mvm_study.files import fingerprint
 
-from . import hardware
+from . import IF_STOPPED, hardware
 from .data import Data, load
 from .layers import advice
 from .options import parse, settings_of
@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = shlex.join(["python", "-m", __package__, *given])
-    return finished(
-        lambda: _run(parse(given), command, console), complaints, "nothing was finished"
-    )
+    return finished(lambda: _run(parse(given), command, console), complaints, IF_STOPPED)
 
 
 def _run(options: argparse.Namespace, command: str, console: Console) -> None:

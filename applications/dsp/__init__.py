@@ -24,3 +24,5 @@ module                 what it does
 `report`               tables, CSV and page; `compressed_sensing_figures` are one study's
 =====================  ========================================================================
 """
+
+IF_STOPPED = "nothing was written"

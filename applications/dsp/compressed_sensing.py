@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before all that is slow to import
+    from applications.common.interrupts import leave_on_interrupt
+    from applications.dsp import IF_STOPPED
+
+    leave_on_interrupt(IF_STOPPED)
+
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -19,6 +19,7 @@ from applications.common.plain_files import write_whole
 from applications.mvm_study.errors import StudyError
 from simulator import CrossSimParameters
 
+from . import IF_STOPPED
 from .hardware import add_options, from_options, in_words
 from .report import Report, csv_text, page, terminal
 
@@ -45,7 +46,7 @@ def run(study: Study, arguments: Sequence[str] | None = None) -> int:
     """Run a study; return 0, 2 for what the user can put right, or 130 for ^C."""
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    return finished(lambda: _run(study, given, console), complaints, "nothing was written")
+    return finished(lambda: _run(study, given, console), complaints, IF_STOPPED)
 
 
 def progress(items: Iterable[Item], total: int, unit: str) -> Iterable[Item]:

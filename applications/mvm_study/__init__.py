@@ -24,3 +24,5 @@ module             what it does
 `report`           the page
 =================  ============================================================================
 """
+
+IF_STOPPED = "run the same command again to continue"

@@ -2,8 +2,8 @@
 
 # Worker processes import this module too, and have no use for the command line.
 if __name__ == "__main__":
-    import sys
+    from applications.common.interrupts import run
 
-    from .cli import main
+    from . import IF_STOPPED
 
-    sys.exit(main())
+    run(f"{__package__}.cli", IF_STOPPED)

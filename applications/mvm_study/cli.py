@@ -17,6 +17,7 @@ from tqdm import tqdm
 import simulator
 from applications.common.command import Parser, finished, now, say, versions
 
+from . import IF_STOPPED
 from .config import StudyConfig, load_config, plain_name, quick
 from .errors import StudyError
 from .files import fingerprint
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return finished(
         lambda: _run(_parse(given), command, console, complaints),
         complaints,
-        "run the same command again to continue",
+        IF_STOPPED,
     )
 
 
