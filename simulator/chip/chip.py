@@ -114,6 +114,16 @@ class Chip:
         chips[index] = self.tiles[index].with_values(chips[index], where, values)
         self._store(chips)
 
+    def put_all(self, values: Sequence[Any]) -> None:
+        """Put conductances in units of Gmax into all cells of every stack, unit columns apart."""
+        everywhere = (slice(None),) * 4
+        self._store(
+            [
+                tiles.with_values(chip, everywhere, part)
+                for tiles, chip, part in zip(self.tiles, self.held, values, strict=True)
+            ]
+        )
+
     def _store(self, chips: Sequence[Programmed]) -> None:
         self.programmed = compensated(self.trees[0].simulation.drift_compensation, chips)
 

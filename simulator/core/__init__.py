@@ -5,6 +5,7 @@
   and parts.
 - ``checks``, ``dtypes``, ``complex_matrices``: what may be programmed, in which numbers.
 - ``partition_names``, ``physical_arrays``: parts and arrays under the names that scripts know.
+- ``conductance_maps``: measured conductances for the cells.
 - ``ir_drop``: a look inside an array; ``converter_ranges``: levels and limits of its converters.
 """
 

@@ -36,6 +36,13 @@ from simulator.core.complex_matrices import (
     expand_inputs,
     expand_matrix,
 )
+from simulator.core.conductance_maps import (
+    GMAX,
+    Limits,
+    fractions_of_gmax,
+    stacked,
+    warn_of_unit,
+)
 from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
 from simulator.core.partition_names import PartitionNames
@@ -190,6 +197,70 @@ class AnalogCore(PartitionNames, ArrayLike):
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
         self.chip.reprogram(blocks)
         self._forget()
+
+    @on_device
+    def set_conductances(
+        self,
+        positive: Any,
+        negative: Any = None,
+        *,
+        unit: str = GMAX,
+        outside: str = "error",
+        limit: float | None = None,
+    ) -> None:
+        """Put conductances into the cells, such as a measured map: no error, no drift afterwards.
+
+        Unit columns stay as they were programmed. The core then holds the weights that these
+        conductances stand for; see ``get_matrix``.
+
+        Args:
+            positive: (m, n), those of the positive cells of pairs, or of the only cells; with bit
+                slices (slices, m, n), the least significant first. Arrays, or paths of files, one
+                for each slice.
+            negative: those of the negative cells of pairs; None for cores of single cells.
+            unit: of both: ``"Gmax"`` for fractions of Gmax, or ``"S"``, ``"mS"``, ``"uS"``,
+                ``"nS"``, ``"kohm"`` and the like.
+            outside: what to do with conductances below Gmin or above Gmax: ``"error"``, ``"clip"``
+                (with a warning that counts them) or ``"keep"``.
+            limit: the weight that one full cell stands for; needed where the core was not
+                programmed and its range follows the matrix. All cells are then programmed first.
+
+        Raises:
+            InputError: values that are complex, negative or not finite, or lie outside; an unknown
+                unit; an array too many or missing; no range of weights.
+            ShapeError: arrays of another shape.
+            FileFormatError: a file that is no matrix.
+        """
+        merge = self.chip.tiles[0].hardware.code.merge
+        shape = (*merge.shape, self.nrow, self.ncol)
+        given = stacked(positive, negative, shape, self._backend)
+        parts = []
+        for tiles in self.chip.tiles:
+            cell, part = tiles.hardware.cell, given[(..., *tiles.grid.slices)]
+            fractions = fractions_of_gmax(part, unit, cell, self._backend)
+            parts.append(Limits(cell, outside).applied(fractions, unit))
+            if unit == GMAX:
+                warn_of_unit(fractions, cell)
+        if limit is not None or self.chip.programmed is None:
+            weights = self._backend.xp.zeros((self.nrow, self.ncol))
+            dtype = np.dtype(np.complex128 if self.complex_valued else np.float64)
+            self.chip.program(weights, self._range_of(limit), dtype)
+        self.chip.put_all(parts)
+        self._forget()
+
+    def _range_of(self, limit: float | None) -> WeightScaling:
+        """The range of weights that follows from no matrix."""
+        limits = self.params.core.mapping.weights
+        if limit is not None:
+            if not (math.isfinite(limit) and limit > 0):
+                raise InputError(f"limit: got {limit!r}; allowed is a finite number above 0")
+            return WeightScaling(-float(limit), float(limit), limits.clipping)
+        if limits.percentile:
+            raise InputError(
+                "the core was not programmed, so the weight that a full cell stands for is not "
+                "known: say limit=..., or set core.mapping.weights.percentile = None with min, max"
+            )
+        return self._weight_scaling(None)
 
     def _weight_scaling(self, weights: Any) -> WeightScaling:
         limits = self.params.core.mapping.weights

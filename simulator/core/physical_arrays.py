@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.errors import InputError, ShapeError
+from simulator.core.conductance_maps import GMAX, fractions_of_gmax, warn_of_unit
+from simulator.errors import ShapeError
 
 if TYPE_CHECKING:
     from simulator.chip.chip import Chip
@@ -70,17 +71,24 @@ class PhysicalArray:
     def matrix(self, values: Any) -> None:
         raise AttributeError("conductances are set with set_conductances(values)")
 
-    def set_conductances(self, values: Any) -> None:
-        """Replace the conductances G / Gmax of this array; everything folded is recomputed.
+    def set_conductances(self, values: Any, unit: str = GMAX) -> None:
+        """Replace the conductances of this array; everything folded is recomputed.
 
-        Raises ShapeError, or InputError for values that are negative, NaN or infinite.
+        Args:
+            values: (outputs, inputs), in ``unit``; they may lie beyond Gmin and Gmax.
+            unit: ``"Gmax"``, or ``"S"``, ``"mS"``, ``"uS"``, ``"nS"``, ``"kohm"`` and the like.
+
+        Raises:
+            ShapeError: an array of another shape.
+            InputError: an unknown unit, or values that are complex, negative, NaN or infinite.
         """
-        values = np.asarray(values, dtype=np.float64)
+        backend, cell = self._chip.backend, self._chip.held[self._index].hardware.cell
+        values = fractions_of_gmax(values, unit, cell, backend)
         if values.shape != self.shape:
             raise ShapeError(f"conductances of shape {values.shape}; the array has {self.shape}")
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise InputError("conductances must be finite and not negative, in units of Gmax")
-        with self._chip.backend.active():
+        if unit == GMAX:
+            warn_of_unit(values, cell)
+        with backend.active():
             self._chip.put(self._index, self._where, values)
             self._changed()
 

@@ -21,6 +21,7 @@ ENTRY_POINTS = [
     "simulator.AnalogCore.rmatmat",
     "simulator.AnalogCore.rmatmul",
     "simulator.AnalogCore.rmatvec",
+    "simulator.AnalogCore.set_conductances",
     "simulator.AnalogCore.set_matrix",
     "simulator.AnalogCore.set_state",
     "simulator.AnalogCore.vecmat",
