@@ -14,6 +14,7 @@ from simulator.chip.cells import Cells
 from simulator.chip.drift import at_time, compensated
 from simulator.chip.programmed import Programmed
 from simulator.chip.tiles import Tiles
+from simulator.chip.verifying import Rule
 from simulator.errors import InputError, ParameterError
 from simulator.hardware import Axis, Grid, build_hardware, matrix_axes
 from simulator.mapping import WeightScaling
@@ -96,6 +97,31 @@ class Chip:
             ]
         )
         self.programmings += 1
+
+    def write_verify(
+        self, weights: Any, scaling: WeightScaling, dtype: Any, rule: Rule
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Program cells until they are near enough.
+
+        Returns how often each was programmed and what it misses its target by, as a fraction of
+        Gmax, both (slices, sides, rows, columns) on the host.
+        """
+        done = [
+            tiles.write_verify(
+                weights[tiles.grid.slices], scaling, dtype, self.programmings + 1, hardware, rule
+            )
+            for tiles, hardware in zip(self.tiles, self.hardware, strict=True)
+        ]
+        self._store([chip for chip, _, _ in done])
+        # No number is drawn twice.
+        self.programmings += max(used for _, _, used in done)
+        shape = (*self.tiles[0].hardware.code.merge.shape, self.rows.length, self.cols.length)
+        writes, errors = np.empty(shape, dtype=np.int64), np.empty(shape)
+        for tiles, (_, cells, _) in zip(self.tiles, done, strict=True):
+            where = (..., *tiles.grid.slices)
+            writes[where] = self.backend.to_host(cells.writes)
+            errors[where] = self.backend.to_host(cells.errors)
+        return writes, errors
 
     def reprogram(self, blocks: list[tuple[range, range, Any]]) -> None:
         """Program the cells of some blocks (rows, columns, values); all others stay."""

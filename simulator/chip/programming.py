@@ -107,6 +107,11 @@ class CellModels:
         siemens = drift.drifted(history.start * cell.Gmax, normal, cell)
         return xp.where(stays, history.start, self._limited(drift, siemens, history.start.shape))
 
+    def as_verified(self, history: History) -> Conductances:
+        """Conductances that a look at freshly programmed cells finds."""
+        contained = self.hardware.drift.drift_includes_programming
+        return self.aged(history) if contained else history.start
+
     def _with_error(self, target: Conductances, place: Place, event: int) -> Conductances:
         model, cell = self.hardware.programming, self.hardware.cell
         if model.is_ideal:

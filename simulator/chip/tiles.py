@@ -16,6 +16,7 @@ from simulator.backend import Backend
 from simulator.chip.cells import Cells, History, checked_cells, with_history, with_values
 from simulator.chip.programmed import Programmed
 from simulator.chip.programming import CellModels, Place
+from simulator.chip.verifying import Rule, Verified, verify
 from simulator.errors import InputError
 from simulator.hardware import Direction, Grid, Hardware, Plan, make_plan
 from simulator.hardware.layout import clip_range
@@ -66,14 +67,40 @@ class Tiles(Value):
         hardware: Hardware,
     ) -> Programmed:
         """All cells programmed with ``weights`` (rows, columns)."""
-        xp, code, grid = self.backend.xp, self.hardware.code, self.grid
         models, (place, unit_place) = self.models(hardware), self.names
         cells, unit = models.fresh(weights, scaling, place, event), None
-        if code.unit_column:
-            shape = (*cells.start.shape[:2], len(grid.rows.sizes), grid.cols.length)
-            target = xp.broadcast_to(code.unit(xp)[:, :, None, None], shape)
-            unit = models.programmed(target, unit_place, event)
+        if self.hardware.code.unit_column:
+            unit = models.programmed(self._unit_target, unit_place, event)
         return Programmed(self, hardware, self._now(cells, unit, hardware), scaling, dtype)
+
+    def write_verify(
+        self,
+        weights: Weights,
+        scaling: WeightScaling,
+        dtype: np.dtype,
+        event: int,
+        hardware: Hardware,
+        rule: Rule,
+    ) -> tuple[Programmed, Verified, int]:
+        """All cells programmed until they are near enough, and how many programmings that took.
+
+        Unit columns are verified too.
+        """
+        models, (place, unit_place) = self.models(hardware), self.names
+        cells = verify(models, models.targets(weights, scaling), place, event, rule)
+        used, unit = int(cells.writes.max()), None
+        if self.hardware.code.unit_column:
+            units = verify(models, self._unit_target, unit_place, event, rule)
+            used, unit = max(used, int(units.writes.max())), units.history
+        chip = Programmed(self, hardware, self._now(cells.history, unit, hardware), scaling, dtype)
+        return chip, cells, used
+
+    @property
+    def _unit_target(self) -> Conductances:
+        """What unit columns are programmed to, (slices, sides, row parts, columns)."""
+        xp, code, grid = self.backend.xp, self.hardware.code, self.grid
+        shape = (*code.merge.shape, len(grid.rows.sizes), grid.cols.length)
+        return xp.broadcast_to(code.unit(xp)[:, :, None, None], shape)
 
     def reprogram(
         self, chip: Programmed, rows: range, cols: range, block: Weights, event: int

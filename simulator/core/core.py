@@ -15,6 +15,7 @@ import numpy as np
 from simulator import states
 from simulator.backend import Backend, select_backend
 from simulator.chip.chip import Chip
+from simulator.chip.verifying import Rule
 from simulator.core.arraylike import (
     NUMERIC_KINDS,
     ArrayLike,
@@ -55,6 +56,7 @@ from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
 from simulator.parameters import CrossSimParameters
 from simulator.randomness import RandomSource
+from simulator.verification import WriteVerify, checked_rule
 
 if TYPE_CHECKING:
     from simulator.core.converter_ranges import ConverterRanges
@@ -197,6 +199,46 @@ class AnalogCore(PartitionNames, ArrayLike):
             blocks = expand_block(rows, cols, value, self.shape, self._backend.xp)
         self.chip.reprogram(blocks)
         self._forget()
+
+    @on_device
+    def write_verify(
+        self, matrix: Any, *, tolerance: float = 0.01, max_iterations: int = 100
+    ) -> WriteVerify:
+        """Program all cells, and those that miss their target again, until they are near enough.
+
+        Each programming draws the programming error of the device anew; what a device keeps for
+        life stays. Cells are verified without read noise, right after they were programmed; where
+        drift contains the programming error, at the present time. The first programming is that of
+        ``set_matrix``. One warning counts cells that never came near enough.
+
+        Args:
+            matrix: (m, n), in units of the algorithm, as in ``set_matrix``.
+            tolerance: how far a cell may be from its target, as a fraction of Gmax.
+            max_iterations: how often a cell is programmed at most, from 1.
+
+        Returns:
+            A frozen value: how often every cell was programmed and its final error, both (slices,
+            sides, m, n), with histogram and totals; ``print`` it. Unit columns are verified too,
+            and not counted.
+
+        Raises:
+            ShapeError: a matrix of another shape.
+            InputError: values that are not finite numbers; a tolerance below 0 or a number of
+                iterations below 1.
+            ModelError: a device model that returns something else than conductances.
+        """
+        matrix = checked_matrix(matrix, self.params.core, self._backend)
+        if matrix.shape != self.shape:
+            raise ShapeError(f"matrix of shape {matrix.shape} for a core of shape {self.shape}")
+        warn_two_sided(self.params, matrix.dtype)
+        rule = Rule(*checked_rule(tolerance, max_iterations))
+        weights = expand_matrix(matrix, self._backend.xp) if self.complex_valued else matrix
+        scaling = self._weight_scaling(weights)
+        writes, errors = self.chip.write_verify(weights, scaling, matrix.dtype, rule)
+        self._forget()
+        result = WriteVerify(rule.tolerance, rule.most, writes, errors, "of Gmax", "programming")
+        result.warn_of_failures()
+        return result
 
     @on_device
     def set_conductances(

@@ -33,13 +33,17 @@ class ExactArray:
 
     def set_weights(self, weights: Any) -> None:
         """Put weights into the cells, each within its bounds. Raises ShapeError, InputError."""
+        self._weights[...] = self._targets(weights)
+        self._keep_within()
+
+    def _targets(self, weights: Any) -> Any:
+        """``weights`` as an array for all cells."""
         weights = self.backend.asarray(weights, dtype=self._weights.dtype)
         if weights.shape != self.shape:
             raise ShapeError(f"weights of shape {weights.shape} for an array of {self.shape}")
         if not bool(self.backend.xp.isfinite(weights).all()):
             raise InputError("weights must be finite numbers")
-        self._weights[...] = weights
-        self._keep_within()
+        return weights
 
     def update(self, x: Any, d: Any, lr: float) -> None:
         """Apply ``W -= lr * d^T x``.

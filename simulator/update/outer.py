@@ -36,6 +36,7 @@ from simulator.randomness.addresses import (
 from simulator.update.exact import ExactArray
 from simulator.update.pulses import PulseParameters, PulsePlan, PulseType
 from simulator.update.steps import Cells, CellTrait, Draws, StepDevice
+from simulator.verification import WriteVerify, checked_rule
 
 
 class PulsedArray(ExactArray):
@@ -198,6 +199,46 @@ class PulsedArray(ExactArray):
             normal = self._random(Purpose.STEPS).normal_of(columns, rows, vector, slot)
         held = w[there].astype(xp.float64)
         w[there] = self.device.stepped(held, up, cells, normal, xp).astype(w.dtype)
+
+    def write_verify(
+        self, weights: Any, *, tolerance: float = 0.01, max_pulses: int = 1000
+    ) -> WriteVerify:
+        """Give cells one pulse after the other until they are near enough to their targets.
+
+        Each pulse goes to the cells that are too far away, in the direction of their target. One
+        warning counts cells that never came near enough, such as those whose bounds lie before it.
+
+        Args:
+            weights: Targets, (rows, columns).
+            tolerance: How far a weight may be from its target, in units of the weight.
+            max_pulses: How many pulses a cell gets at most, from 1.
+
+        Returns:
+            A frozen value: how many pulses every cell got and its final error, both (rows,
+            columns), with histogram and totals; ``print`` it.
+
+        Raises:
+            ShapeError: Targets of another shape.
+            InputError: Targets that are not finite numbers; a tolerance below 0 or a number of
+                pulses below 1.
+        """
+        limit, most = checked_rule(tolerance, max_pulses, "max_pulses")
+        xp = self.backend.xp
+        target = self._targets(weights).astype(xp.float64)
+        pulses = xp.zeros(self.shape, dtype=xp.int64)
+        for _ in range(most):
+            rest = target - self._weights
+            there = xp.nonzero(abs(rest) > limit)
+            if not len(there[0]):
+                break
+            self._move(there, rest[there] > 0, self.vectors, 0)
+            self.vectors += 1
+            pulses[there] += 1
+        host = self.backend.to_host
+        errors = host(self._weights - target)
+        result = WriteVerify(limit, most, host(pulses), errors, "of the weight", "pulse")
+        result.warn_of_failures()
+        return result
 
     # -- between updates -----------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from functools import cached_property
 MODEL_PACKAGES = {"mapping", "devices", "converters", "circuits", "update"}
 LAYERS = [
     {"errors", "quantities"},
-    {"registry", "lab"},
+    {"registry", "lab", "verification"},
     {"schema"},
     {"kernels"},
     {"backend", "randomness"},

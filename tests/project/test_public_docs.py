@@ -25,6 +25,7 @@ ENTRY_POINTS = [
     "simulator.AnalogCore.set_matrix",
     "simulator.AnalogCore.set_state",
     "simulator.AnalogCore.vecmat",
+    "simulator.AnalogCore.write_verify",
     "simulator.CrossSimParameters.as_dict",
     "simulator.CrossSimParameters.copy",
     "simulator.CrossSimParameters.from_json",
@@ -150,6 +151,9 @@ ENTRY_POINTS = [
     "simulator.update.StepDevice.fabricate",
     "simulator.update.StepDevice.step_size",
     "simulator.update.StepDevice.stepped",
+    "simulator.update.PulsedArray.write_verify",
+    "simulator.verification.WriteVerify",
+    "simulator.verification.checked_rule",
 ]
 FRONT_ENDS = [
     "adapters.aihwkit.nn.convert_to_analog",
