@@ -15,6 +15,9 @@ from simulator.lab.problems import Problems
 from simulator.lab.tables import Column, Table
 from simulator.lab.units import UNITS, Unit, unit_of
 
+# Of numbers that are taken as they are.
+PLAIN = Unit("1", "", 1.0)
+
 
 @dataclass(frozen=True)
 class Role:
@@ -23,7 +26,8 @@ class Role:
     Args:
         key: What it is called in ``columns=`` and ``unit=``.
         names: Headers that are recognised, in lower case, letters and digits only.
-        quantity: SI unit of its numbers; None for names, such as those of chips.
+        quantity: SI unit of its numbers; ``""`` for numbers of any unit, or none; None for names,
+            such as those of chips.
         required: Whether a table without it is refused.
         assumed: The unit where none is written; None asks for it.
     """
@@ -40,11 +44,12 @@ class Chosen:
     """Columns by role, rows with gaps and overflow left out.
 
     ``values`` are in SI units, by role, or texts for a role without a quantity; ``headers`` are
-    those of the table.
+    those of the table, and ``rows`` the numbers of the rows that are left, from 0.
     """
 
     values: dict[str, np.ndarray]
     headers: dict[str, str]
+    rows: np.ndarray
 
 
 def choose_columns(
@@ -102,7 +107,7 @@ def _by_role(unit: str | Mapping[str, str] | None, roles: Sequence[Role]) -> dic
         return dict(unit or {})
     known = unit_of(unit)
     quantity = known.quantity if known else "S"
-    return {role.key: unit for role in roles if role.quantity == quantity}
+    return {role.key: unit for role in roles if role.quantity in ("", quantity)}
 
 
 def _column(
@@ -228,7 +233,7 @@ def _numbers(
 
 def _unit(role: Role, column: Column, unit: str | None, problems: Problems) -> Unit | None:
     """The unit of a column: that of its header or the given one."""
-    allowed = [symbol for symbol, known in UNITS.items() if known.quantity == role.quantity]
+    allowed = [s for s, known in UNITS.items() if role.quantity in ("", known.quantity)]
     given = None if unit is None else unit_of(unit)
     if unit is not None and given is None:
         problems.add(
@@ -243,11 +248,13 @@ def _unit(role: Role, column: Column, unit: str | None, problems: Problems) -> U
         )
         return None
     chosen = given or written or (UNITS[role.assumed] if role.assumed else None)
+    if chosen is None and role.quantity == "":
+        return PLAIN
     if chosen is None:
         problems.add(
             f"column {column.text!r} has no unit; say unit='{role.quantity}' or 'u{role.quantity}'"
         )
-    elif chosen.quantity != role.quantity:
+    elif role.quantity not in ("", chosen.quantity):
         problems.add(
             f"column {column.text!r} is in {chosen.symbol}; the {role.key} is needed in "
             f"{', '.join(allowed[:8])}"
@@ -292,4 +299,5 @@ def _complete(
         elif role.key in found:
             names = np.array([str(field).strip() for field in found[role.key].fields])
             values[role.key] = names[keep]
-    return Chosen(values, {key: column.text for key, column in found.items()})
+    headers = {key: column.text for key, column in found.items()}
+    return Chosen(values, headers, np.flatnonzero(keep))

@@ -152,6 +152,10 @@ ENTRY_POINTS = [
     "simulator.update.StepDevice.step_size",
     "simulator.update.StepDevice.stepped",
     "simulator.update.PulsedArray.write_verify",
+    "simulator.update.curves.plot_ramps",
+    "simulator.update.from_ramps",
+    "simulator.update.ramps.RampFit",
+    "simulator.update.ramps.cell_of",
     "simulator.verification.WriteVerify",
     "simulator.verification.checked_rule",
 ]
