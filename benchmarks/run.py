@@ -29,7 +29,7 @@ from benchmarks.works import WORKS, Work
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # Ratios of two timings of one run: a slow hour of the machine does not change them.
-RATIOS = ("GEMM", "torch")
+RATIOS = ("GEMM", "torch", "noiseless", "fixed range")
 TOLERANCE = 1.2
 
 

@@ -73,6 +73,30 @@ def later_calls(size: int, batch: int, repeats: int) -> Timing:
     return ratio(lambda: core @ x, lambda: matrix @ x, repeats)
 
 
+def noisy_calls(batch: int, repeats: int) -> Timing:
+    """Products with 5 % read noise through 8-bit converters, as multiples of those without noise.
+
+    A pair of 256 by 256 arrays; the noise of every output is drawn from its moments.
+    """
+    cores = []
+    for magnitude in (0.0, 0.05):
+        core, matrix = wired(256, "effective")
+        p = core.params.copy()
+        p.core.mapping.inputs.mvm.min, p.core.mapping.inputs.mvm.max = -1.0, 1.0
+        p.xbar.dac.mvm.model, p.xbar.dac.mvm.bits = "SignMagnitudeDAC", 8
+        p.xbar.adc.mvm.model, p.xbar.adc.mvm.bits = "SignMagnitudeADC", 8
+        p.xbar.adc.mvm.calibrated_range = [-30.0, 30.0]
+        if magnitude:
+            noise = p.xbar.device.read_noise
+            noise.enable, noise.model = True, "NormalProportionalDevice"
+            noise.magnitude = magnitude
+            p.simulation.read_noise_sampling = "per_output"
+        cores.append(AnalogCore(matrix, p))
+    x = inputs(256, batch)
+    x = x[:, 0] if batch == 1 else x
+    return ratio(lambda: cores[1] @ x, lambda: cores[0] @ x, repeats)
+
+
 def peak_memory(size: int) -> float:
     """GiB that a process needs for one first product, libraries included."""
     program = (

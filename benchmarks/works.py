@@ -29,7 +29,8 @@ WIRES_ACCURACY = 1e-10
 
 @dataclass(frozen=True)
 class Work:
-    """One row of the table. A ratio counts plain products of the same shape and type (GEMM)."""
+    """One row of the table. A ratio counts plain products of the same
+    shape and type (GEMM), or the same product without read noise."""
 
     name: str
     unit: str
@@ -191,6 +192,13 @@ WORKS = [
         1.15,
         lambda: wires.later_calls(256, 64, repeats=31),
     ),
+    Work(
+        "read noise with wires, 256x256 (pair), 8-bit converters, one vector",
+        "noiseless",
+        3.3,
+        lambda: wires.noisy_calls(1, repeats=401),
+    ),
+    Work("the same, 64 vectors", "noiseless", 5, lambda: wires.noisy_calls(64, repeats=101)),
     Work("wires, 512x512 (pair): first call", "s", 15, lambda: wires_first(512, 3)),
     Work("wires, 512x512 (pair): peak memory", "GiB", 2, wires_memory),
     Work("import simulator", "s", 0.25, import_time),

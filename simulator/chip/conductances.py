@@ -5,6 +5,7 @@ Everything is found when it is first asked for, and kept as long as the cells ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.backend import Backend
 from simulator.chip.cells import Cells
 from simulator.chip.tile_circuit import TileCircuit
+from simulator.circuits import LineNoise
 from simulator.hardware.plan import Plan
 from simulator.hardware.values import Kept
 from simulator.mapping import WeightCode
@@ -81,6 +83,75 @@ class Operand:
         return Operand(turn(self.mean), turn(self.variance))
 
 
+@dataclass(frozen=True)
+class WiredOperand:
+    """Lines whose wires let cells disturb one another, with their read noise.
+
+    The axes of ``noise`` are (output parts, input parts, slices, sides, outputs, inputs or zones).
+    """
+
+    noise: LineNoise
+    backend: Backend
+
+    def apart(self, dtype: Any) -> LineNoise:
+        """As the multiply needs it, each side a slice of its own."""
+        return self._apart[dtype]
+
+    def paired(self, dtype: Any) -> LineNoise:
+        """As the multiply needs it where the sides of a pair are merged, so that noise adds up."""
+        return self._paired[dtype]
+
+    @cached_property
+    def _apart(self) -> Kept:
+        def cast(dtype: Any) -> LineNoise:
+            return self._cast(self.noise, dtype, lambda part: part.reshape(
+                *part.shape[:2], -1, 1, *part.shape[4:]
+            ))  # fmt: skip
+
+        return Kept(cast)
+
+    @cached_property
+    def _paired(self) -> Kept:
+        return Kept(lambda dtype: self._cast(self.noise, dtype, lambda part: part))
+
+    def _cast(self, noise: LineNoise, dtype: Any, seen: Callable[[Array], Array]) -> LineNoise:
+        """Gains (output parts, input parts, zones, all lines, inputs of a zone), and squares.
+
+        These are (output parts, input parts, slices and outputs, inputs), both sides added up.
+        """
+        gains, squares, shift, form = (seen(part).astype(dtype) for part in noise.arrays)
+        squares = squares.sum(axis=3).reshape(*squares.shape[:2], -1, squares.shape[-1])
+        lines = gains.reshape(*gains.shape[:2], -1, gains.shape[-1])
+        by_zones = self.backend.xp.ascontiguousarray(self.by_zones(lines, -1).swapaxes(-2, -3))
+        return LineNoise(by_zones, squares, shift, form)
+
+    def by_zones(self, values: Array, axis: int) -> Array:
+        """Values with their inputs, on an axis from the end, cut into (zones, inputs of a zone)."""
+        zones, count = self.noise.shift.shape[-1], values.shape[axis]
+        width = max(1, -(-count // zones))
+        if zones * width != count:
+            wide = [(0, 0)] * values.ndim
+            wide[axis] = (0, zones * width - count)
+            values = self.backend.xp.pad(values, wide)
+        shape = values.shape
+        return values.reshape(*shape[:axis], zones, width, *shape[values.ndim + axis + 1 :])
+
+    def column_bound(self, backend: Backend, sides_share_line: bool) -> float:
+        """Largest current of any line at full-scale input, in units of one full cell."""
+        return float(backend.xp.max(backend.xp.abs(self.noise.gains).sum(axis=-1)))
+
+    def noise_bound(self, backend: Backend) -> float:
+        """What no standard deviation of a line's current exceeds at full-scale input."""
+        xp, (gains, squares, shift, form) = backend.xp, self.noise.arrays
+        parts = self.by_zones(gains, -1)
+        apart = xp.abs(parts - shift[..., None]).sum(axis=-1)
+        alike = xp.full_like(apart, float(parts.shape[-1]))
+        largest = xp.concatenate([alike, apart], axis=-1)
+        coupled = (xp.abs(form) * largest[..., None] * largest[..., None, :]).sum(axis=(-1, -2))
+        variance = xp.maximum(squares, 0.0).sum(axis=-1) + coupled
+        return float(xp.sqrt(xp.max(variance.sum(axis=3))))
+
+
 @dataclass
 class Solved:
     """Vectors that were solved one by one since the cells were programmed, in one direction.
@@ -125,6 +196,12 @@ class Conductances:
         """Tiles of the cells themselves."""
         return self.chip.tiles_of(self.chip.cells)
 
+    @cached_property
+    def read_tiles(self) -> tuple[Array, Array]:
+        """Tiles of the mean and of the variance of every cell in one read."""
+        mean, variance = map(self.chip.tiles_of, self.chip.read_moments())
+        return mean, variance
+
     @property
     def _solved(self) -> Solved:
         return self.chip.solved[self.plan.direction.name]
@@ -147,8 +224,19 @@ class Conductances:
     # -- line by line ------------------------------------------------------------------------
 
     @cached_property
-    def lines(self) -> Operand:
+    def wired(self) -> WiredOperand:
+        """Every line behind its wires, with its read noise to first order."""
+        mean, variance = self.read_tiles
+        # Most cells read as they are on average.
+        alike = bool((mean == self.tiles).all())
+        gains = self.effective if alike else self.circuit.effective(mean)
+        return WiredOperand(self.circuit.line_noise(mean, variance, gains), self.chip.backend)
+
+    @cached_property
+    def lines(self) -> Operand | WiredOperand:
         """Every cell of every line, with its read noise where that is drawn per output."""
+        if self.plan.wired_noise:
+            return self.wired
         if self.plan.noise != "per_output":
             operand = Operand(self.effective)
         else:
@@ -160,7 +248,9 @@ class Conductances:
     @cached_property
     def folded(self) -> Operand:
         """What the lines add up to before the converters: pairs merged where arrays merge them."""
-        return self.lines.merge_pairs() if self.chip.hardware.pair_in_array else self.lines
+        lines = self.lines
+        assert isinstance(lines, Operand)  # noise behind wires is not folded
+        return lines.merge_pairs() if self.chip.hardware.pair_in_array else lines
 
     @cached_property
     def simple_bound(self) -> float:
@@ -200,7 +290,7 @@ class Conductances:
     @property
     def _merged(self) -> tuple[Weights, Array | None]:
         is_vmm, chip = self.plan.direction.is_vmm, self.chip
-        if self.plan.noise != "per_output":
+        if self.plan.noise != "per_output" or not chip.hardware.ideal_wires:
             weights, variance = merged(chip, is_vmm, self._cells_met)
         elif chip.cells.unit is None:
             # Both directions read the same cells, whose noise may take long to find.

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from simulator.backend import Backend
-from simulator.circuits import CellState, Circuit
+from simulator.circuits import CellState, Circuit, LineNoise
+from simulator.circuits.line_noise import noise_axes, zones_of
 from simulator.hardware import Axis, Grid
 
 
@@ -53,24 +54,78 @@ class TileCircuit:
             out[place] = circuit.effective(tiles[place], self.is_vmm, xp)
         return out
 
+    def line_noise(self, tiles: Any, variances: Any, gains: Any) -> LineNoise:
+        """Means and variances of all lines as functions of the inputs.
+
+        ``tiles`` and ``variances`` of the cells in one read, ``gains`` the effective conductances.
+        The axes of the result are (out parts, in parts, slices, sides, outputs, inputs or zones);
+        a unit column that a VMM could drive is not among the inputs.
+        """
+        xp, driven = self.backend.xp, self._inputs.widest
+        zones = zones_of(driven)
+        if self.is_vmm and self.has_unit:
+            zones = np.concatenate([[-1], zones])
+        sides = 1 if self._carries_pairs(tiles) else tiles.shape[3]
+        shape = (*tiles.shape[:3], sides, self._outputs(tiles))
+        out = LineNoise(*(xp.zeros((*shape, *last)) for last in noise_axes(len(zones))))
+        for place, circuit in self._places():
+            *index, rows, columns = place
+            lines, outputs = (rows, columns) if self.is_vmm else (columns, rows)
+            found = circuit.line_noise(
+                tiles[place], variances[place], gains[place], zones[lines], self.is_vmm, xp
+            )
+            for name in ("gains", "squares"):
+                getattr(out, name)[(*index, outputs, lines)] = getattr(found, name)
+            for name in ("shift", "form"):
+                getattr(out, name)[(*index, outputs)] = getattr(found, name)
+        if not self.is_vmm:
+            return out
+        first = int(self.has_unit)
+        gains, squares, *rest = (part.swapaxes(0, 1) for part in out.arrays)
+        return LineNoise(gains[..., first:], squares[..., first:], *rest)
+
     def currents(self, tiles: Any, phases: Any) -> Any:
         """Currents (phases, out parts, in parts, slices, sides, outputs, batch).
 
         ``phases`` (phases, lines, batch) drive the columns of the matrix; the rows for a VMM.
         """
-        xp, (count, _, batch) = self.backend.xp, phases.shape
+
+        def solved(circuit: Circuit, place: Any, volts: Any) -> tuple[Any, ...]:
+            return (circuit.currents(tiles[place], volts, self.is_vmm, self.backend.xp),)
+
+        return self._of_lines(solved, 1, tiles, phases)[0]
+
+    def moments(self, tiles: Any, variances: Any, phases: Any) -> tuple[Any, Any]:
+        """Means and variances of currents, where each input is solved on its own.
+
+        ``tiles`` and ``variances`` of the cells in one read; ``phases``, and the results, as in
+        ``currents``.
+        """
+
+        def solved(circuit: Circuit, place: Any, volts: Any) -> tuple[Any, ...]:
+            cells = tiles[place], variances[place]
+            return circuit.moments(*cells, volts, self.is_vmm, self.backend.xp)
+
+        mean, variance = self._of_lines(solved, 2, tiles, phases)
+        return mean, variance
+
+    def _of_lines(self, solved: Any, count: int, tiles: Any, phases: Any) -> list[Any]:
+        """What ``solved`` gives for the tiles of one circuit at a time: ``count`` arrays."""
+        xp, (pulses, _, batch) = self.backend.xp, phases.shape
         drive = self._drive(phases)
-        amps = xp.zeros((*tiles.shape[:4], self._outputs(tiles), count * batch))
+        shape = (*tiles.shape[:4], self._outputs(tiles), pulses * batch)
+        values = [xp.zeros(shape) for _ in range(count)]
         for place, circuit in self._places():
             *index, rows, columns = place
             lines, outputs = (rows, columns) if self.is_vmm else (columns, rows)
             part = index[0] if self.is_vmm else index[1]
             volts = drive[part][..., None, lines, :]  # for every side
-            amps[(*index, outputs)] = circuit.currents(tiles[place], volts, self.is_vmm, xp)
+            for value, found in zip(values, solved(circuit, place, volts), strict=True):
+                value[(*index, outputs)] = found
         if self.is_vmm:
-            amps = amps.swapaxes(0, 1)
-        amps = amps.reshape(*amps.shape[:-1], count, batch)
-        return xp.moveaxis(amps, -2, 0).astype(phases.dtype, copy=False)
+            values = [value.swapaxes(0, 1) for value in values]
+        values = [value.reshape(*value.shape[:-1], pulses, batch) for value in values]
+        return [xp.moveaxis(v, -2, 0).astype(phases.dtype, copy=False) for v in values]
 
     def tile_state(
         self, tiles: Any, phases: Any, part: tuple[int, int], weight_slice: int
@@ -107,6 +162,10 @@ class TileCircuit:
     def _outputs(self, tiles: Any) -> int:
         return tiles.shape[-1] if self.is_vmm else tiles.shape[-2]
 
+    def _carries_pairs(self, tiles: Any) -> bool:
+        """Whether the lines that are read carry both cells of a pair."""
+        return self.circuit.shares_lines and not self.is_vmm and tiles.shape[3] == 2
+
     def _places(self) -> Iterator[tuple[tuple[Any, ...], Circuit]]:
         """Tiles of one size with one circuit at a time: an index of the stack.
 
@@ -115,6 +174,8 @@ class TileCircuit:
         xp = self.backend.xp
         for wired, circuit in ((True, self.circuit), (False, self.circuit.without_wires)):
             slices = np.flatnonzero(np.asarray(self.wired) == wired)
+            if not slices.size:
+                continue
             for height, rows in _by_size(self.grid.rows):
                 for width, columns in _by_size(self.grid.cols):
                     index = (rows[:, None, None], columns[:, None], slices)

@@ -2,6 +2,7 @@
 
 - ``ideal``: the base of all models, and arrays without wire resistance.
 - ``sources``: the four networks with wires; ``wires``: their resistances.
+- ``line_noise``: read noise of lines behind wires; ``chains``: many lines alone, by sweeps.
 - ``effective``, ``iterative``, ``ladder``: solvers; ``nodal``: the slow one that they are held to.
 """
 
@@ -12,6 +13,7 @@ from simulator.circuits.ideal import (
     IdealCircuit,
     UncoupledNonlinearCircuit,
 )
+from simulator.circuits.line_noise import LineNoise
 from simulator.circuits.sources import (
     InterleavedInputSourceCircuit,
     InterleavedSeparateSourceCircuit,
@@ -27,6 +29,7 @@ __all__ = [
     "IdealCircuit",
     "InterleavedInputSourceCircuit",
     "InterleavedSeparateSourceCircuit",
+    "LineNoise",
     "NoninterleavedInputSourceCircuit",
     "NoninterleavedSeparateSourceCircuit",
     "UncoupledNonlinearCircuit",

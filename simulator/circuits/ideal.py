@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -10,7 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simulator import registry
-from simulator.quantities import Amps, Conductances, Volts
+from simulator.circuits.line_noise import LineNoise, uncoupled
+from simulator.errors import ModelError
+from simulator.quantities import Amps, Array, Conductances, Volts
 
 # Currents and differential conductances of cells, from their conductances and the voltages across
 # them, which broadcast.
@@ -115,6 +118,83 @@ class Circuit:
         """
         raise NotImplementedError
 
+    @property
+    def has_moments(self) -> bool:
+        """True where the variance of the lines is known from that of independent cells."""
+        return False
+
+    def second_order(
+        self, spread: float, outputs: int, inputs: int, transposed: bool = False
+    ) -> float:
+        """A bound on what moments to first order in the spread of the cells leave out.
+
+        Args:
+            spread: Largest standard deviation of a cell, in units of Gmax.
+            outputs: Number of outputs of an array.
+            inputs: Number of inputs.
+            transposed: Whether the outputs are driven, as in a VMM.
+
+        Returns:
+            The shift of the mean of a line, in standard deviations; the variance is off by no more
+            than eight times its square. Infinite where there are no moments that take less than
+            drawing all cells.
+        """
+        return math.inf
+
+    def line_noise(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        gains: Conductances,
+        zones: np.ndarray,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> LineNoise:
+        """Means and variances of the lines as functions of the inputs, for a linear circuit.
+
+        Args:
+            conductances: Means of the cells, (..., sides, outputs, inputs).
+            variances: Of the cells, in the same shape.
+            gains: What ``effective`` gives for the means.
+            zones: Zone of every driven line; below zero for one that is never driven.
+            transposed: Whether the outputs are driven, as in a VMM.
+            xp: Array module of the arguments.
+
+        Returns:
+            With the axes (..., sides, read lines, driven lines); one side where a line carries both
+            cells of a pair, the second with the opposite sign.
+
+        Raises:
+            ModelError: The circuit has none (``has_moments`` is False).
+        """
+        raise ModelError(f"{type(self).__name__} knows no noise of its lines")
+
+    def moments(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> tuple[Amps, Array]:
+        """Means and variances of the lines for every input, for a circuit that solves each input.
+
+        Args:
+            conductances: Means of the cells, (..., sides, outputs, inputs).
+            variances: Of the cells, in the same shape.
+            volts: At the lines that are driven, as in :meth:`currents`.
+            transposed: Whether the outputs are driven, as in a VMM.
+            xp: Array module of the arguments.
+
+        Returns:
+            Means as those of :meth:`currents`, and variances in the same shape; where a line
+            carries both cells of a pair, all of its variance is that of the first side.
+
+        Raises:
+            ModelError: The circuit has none (``has_moments`` is False).
+        """
+        raise ModelError(f"{type(self).__name__} knows no noise of its lines")
+
     def currents(
         self,
         conductances: Conductances,
@@ -186,11 +266,47 @@ class IdealCircuit(Circuit):
         """Always True."""
         return True
 
+    @property
+    def has_moments(self) -> bool:
+        """Always True."""
+        return True
+
     def effective(
         self, conductances: Conductances, transposed: bool = False, xp: ModuleType = np
     ) -> Conductances:
         """The conductances themselves."""
         return conductances
+
+    def line_noise(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        gains: Conductances,
+        zones: np.ndarray,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> LineNoise:
+        """Sums over the cells of each line."""
+        if self.interleaved and not transposed and conductances.shape[-3] == 2:
+            gains = gains[..., :1, :, :] - gains[..., 1:, :, :]
+            variances = variances.sum(axis=-3, keepdims=True)
+        if transposed:
+            gains, variances = gains.swapaxes(-1, -2), variances.swapaxes(-1, -2)
+        return uncoupled(gains, variances, xp)
+
+    def moments(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> tuple[Amps, Array]:
+        """Sums over the cells of each line."""
+        return (
+            self.currents(conductances, volts, transposed, xp),
+            self.currents(variances, volts**2, transposed, xp),
+        )
 
     def cell_state(
         self,

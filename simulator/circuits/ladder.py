@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.backend import numpy_backend
 from simulator.kernels import ReferenceKernels
-from simulator.quantities import Conductances, Volts
+from simulator.quantities import Array, Conductances, Volts
 
 # Inputs up to this size leave the access transistor off.
 LEAST_INPUT = 1e-9
@@ -33,3 +33,22 @@ def currents(
         volts = volts[..., None, :, :]
     kernels = numpy_backend().kernels if xp is np else ReferenceKernels(xp)
     return kernels.ladders(conductances, supply_profile, output_profile, volts, LEAST_INPUT)
+
+
+def moments(
+    conductances: Conductances,
+    variances: Array,
+    supply_profile: np.ndarray,
+    output_profile: np.ndarray,
+    volts: Volts,
+    xp: ModuleType = np,
+) -> tuple[Any, Any]:
+    """Output currents as `currents` gives them, and their variances.
+
+    To first order in the spread of the cells, whose ``variances`` (..., p, m, n) are given.
+    """
+    if volts.ndim < conductances.ndim:
+        volts = volts[..., None, :, :]
+    kernels = numpy_backend().kernels if xp is np else ReferenceKernels(xp)
+    profiles = supply_profile, output_profile
+    return kernels.ladder_moments(conductances, variances, *profiles, volts, LEAST_INPUT)

@@ -7,13 +7,14 @@ Interleaved: both cells of a pair feed one output line, driven with opposite vol
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
-from simulator.circuits import effective, iterative, ladder, nodal
+from simulator.circuits import effective, iterative, ladder, line_noise, nodal
 from simulator.circuits.ideal import (
     CellState,
     Circuit,
@@ -23,6 +24,7 @@ from simulator.circuits.ideal import (
     cell_volts,
     line_currents,
 )
+from simulator.circuits.line_noise import Joint, LineNoise
 from simulator.circuits.wires import Wires
 from simulator.errors import ModelError, NotSupportedError
 from simulator.quantities import Amps, Array, Conductances, Volts
@@ -30,6 +32,10 @@ from simulator.quantities import Amps, Array, Conductances, Volts
 Method = Literal["auto", "effective", "iterative", "nodal"]
 # Iterations for a look inside: it may take longer than a multiply.
 PATIENCE = 20_000
+# For voltages that only the noise of lines is found from; and the cells of arrays in work for it.
+ZONE_TOLERANCE, NOISE_PLACES = 1e-5, 1 << 18
+# Of wires behind full cells, where the form of `line_noise` was found right to a few percent.
+STRONGEST = 8.0
 Profiles = tuple[np.ndarray, np.ndarray]
 
 
@@ -128,6 +134,95 @@ class _InputSource(_WiredCircuit):
             return self._sides(_nodal_effective(cells, self.wires, transposed, xp))
         solve = effective.effective_vmm if transposed else effective.effective
         return self._sides(solve(cells, self.wires, xp))
+
+    @property
+    def has_moments(self) -> bool:
+        """True for ohmic cells."""
+        return self.law is None
+
+    def second_order(
+        self, spread: float, outputs: int, inputs: int, transposed: bool = False
+    ) -> float:
+        """Of ohmic cells, behind wires that leave the voltages smooth."""
+        cells = 2 if self.shares_lines else 1
+        strength = self.wires.strength(outputs, inputs, 1.0, cells)
+        if not self.has_moments or self.method == "iterative" or strength > STRONGEST:
+            return math.inf
+        along, across = self.wires.output_profile(inputs)[::-1], self.wires.input_profile(outputs)
+        if transposed:
+            along, across, cells = across, along, 1
+        return shift_of_mean(spread, across.sum() + along.cumsum(), cells)
+
+    def _joint(self, conductances: Conductances, transposed: bool) -> Joint:
+        if not self.shares_lines or conductances.shape[-3] != 2:
+            return None
+        return "driven" if transposed else "read"
+
+    def line_noise(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        gains: Conductances,
+        zones: np.ndarray,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> LineNoise:
+        """To first order in the spread of the cells."""
+        joint = self._joint(conductances, transposed)
+        if joint == "read":
+            gains = gains[..., :1, :, :] - gains[..., 1:, :, :]
+        arrays = [self._networks(part) for part in (conductances, variances)]
+        arrays.append(gains if joint else self._networks(gains))
+        leading = arrays[0].shape[:-3]
+        cells, spread, net = (part.reshape(-1, *part.shape[-3:]) for part in arrays)
+        step = max(1, NOISE_PLACES // max(1, math.prod(cells.shape[1:])))
+        pieces = [slice(i, i + step) for i in range(0, len(cells), step)]
+        parts = [
+            self._noise_of(cells[i], spread[i], net[i], zones, joint, transposed, xp)
+            for i in pieces
+        ]
+        return line_noise.joined(parts, leading if joint else leading[:-1], xp)
+
+    def _noise_of(
+        self, cells: Conductances, variances: Array, gains: Conductances, zones: np.ndarray,
+        joint: Joint, transposed: bool, xp: ModuleType,
+    ) -> LineNoise:  # fmt: skip
+        """Of networks (arrays, p, outputs, inputs)."""
+        m, n = cells.shape[-2:]
+        members = xp.asarray((zones[:, None] == np.arange(line_noise.ZONES)) * 1.0)
+        drive = cell_volts(cells, members[None], transposed, joint == "read", xp)
+        amps = iterative.solve(
+            cells[..., None], self.wires, drive, max(self.tolerance, ZONE_TOLERANCE), xp,
+            limit=self.iterations, transposed=transposed,
+        )  # fmt: skip
+        conducting = (cells > 0)[..., None]
+        volts = xp.where(conducting, amps / xp.where(conducting, cells[..., None], 1.0), 0.0)
+        driver, ground = self.wires.input_profile(m), self.wires.output_profile(n)
+        if transposed:
+            cells, variances, gains = (a.swapaxes(-1, -2) for a in (cells, variances, gains))
+            volts, driver, ground = volts.swapaxes(-2, -3), ground[::-1], driver[::-1]
+        network = line_noise.Network(cells, variances, driver, ground, joint, xp)
+        return network.noise(gains, zones, volts)
+
+    def moments(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> tuple[Amps, Array]:
+        """To first order in the spread of the cells, with the sensitivities of every line."""
+        amps = self.cell_currents(conductances, volts, transposed, xp)
+        joint = self._joint(conductances, transposed)
+        variance = line_noise.exact(
+            self._networks(conductances), self._networks(variances), self.wires,
+            self._networks(amps, 3), joint, transposed, self.tolerance, xp, self.iterations,
+        )  # fmt: skip
+        variance = variance if joint else variance.squeeze(-3)
+        if joint == "read":
+            variance = xp.concatenate([variance, xp.zeros_like(variance)], axis=-3)
+        return line_currents(amps, transposed, self.shares_lines), variance
 
     def currents(
         self,
@@ -242,11 +337,47 @@ class _SeparateSource(_WiredCircuit):
             net = _nodal_separate(cells, profiles, drive, xp)
         else:
             net = ladder.currents(cells, *profiles, drive, xp)
+        return self._read(net, conductances, xp)
+
+    def _read(self, net: Array, conductances: Conductances, xp: ModuleType) -> Array:
+        """Values of the output lines (..., outputs, batch) with the sides of the cells."""
         if not self.shares_lines:
             return net
         # Only the sum of a pair's currents leaves the array: nothing is left to subtract.
         sides = [net, xp.zeros_like(net)][: conductances.shape[-3]]
         return xp.stack(sides, axis=-3)
+
+    @property
+    def has_moments(self) -> bool:
+        """True for ohmic cells."""
+        return self.law is None
+
+    def second_order(
+        self, spread: float, outputs: int, inputs: int, transposed: bool = False
+    ) -> float:
+        """Of ohmic cells on ladders."""
+        if not self.has_moments or self.method == "nodal":
+            return math.inf
+        supply, output = self.profiles(inputs)
+        paths = supply.cumsum() + output[::-1].cumsum()[::-1]
+        return shift_of_mean(spread, paths, 2 if self.shares_lines else 1)
+
+    def moments(
+        self,
+        conductances: Conductances,
+        variances: Array,
+        volts: Volts,
+        transposed: bool = False,
+        xp: ModuleType = np,
+    ) -> tuple[Amps, Array]:
+        """To first order in the spread of the cells, by ladders."""
+        _require_inputs(transposed)
+        cells, drive = self._gated(conductances, volts, xp)
+        profiles = self.profiles(conductances.shape[-1])
+        spread = self._networks(variances)
+        both = ladder.moments(cells, spread, *profiles, drive, xp)
+        mean, variance = (self._read(values, conductances, xp) for values in both)
+        return mean, variance
 
     def cell_state(
         self,
@@ -316,6 +447,16 @@ class InterleavedSeparateSourceCircuit(_SeparateSource):
     """Pairs on shared output lines, each with two supply lines."""
 
     shares_lines = True
+
+
+def shift_of_mean(spread: float, paths: np.ndarray, cells: int) -> float:
+    """Largest shift of the mean of a line by its own cells, in standard deviations of its noise.
+
+    By Cauchy and Schwarz, the shift ``sum (S v s) (s R)`` is at most ``sqrt(sum (S v s)^2)``, the
+    standard deviation, times ``sqrt(sum (s R)^2)``; and no cell sees more resistance R than that of
+    its ``paths`` through the wires.
+    """
+    return spread * math.sqrt(cells * float((paths**2).sum()))
 
 
 def _require_inputs(transposed: bool) -> None:

@@ -70,10 +70,11 @@ def build_hardware(params: CrossSimParameters) -> Hardware:
     wired = wired_slices(params, len(code.merge))
     read = _device_model(device.read_noise, "xbar.device.read_noise", "read", cell)
     sampling = params.simulation.read_noise_sampling
-    if sampling == "per_output" and not read.is_ideal and not is_ideal(circuit, wired):
+    ideal = is_ideal(circuit, wired)
+    if sampling == "per_output" and not (read.is_ideal or ideal or circuit.has_moments):
         raise ParameterError(
-            "simulation.read_noise_sampling is 'per_output', but with wire resistance or nonlinear "
-            "cells the noise of an output is no sum over its cells; choose 'auto' or 'per_device'"
+            "simulation.read_noise_sampling is 'per_output', but with nonlinear cells the noise of "
+            "an output is not known from that of its cells; choose 'auto' or 'per_device'"
         )
     if params.simulation.drift_compensation == "per_tile" and code.zero and not code.unit_column:
         raise ParameterError(

@@ -11,11 +11,16 @@ from enum import Enum
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from simulator.hardware.hardware import Hardware, Periphery
-from simulator.hardware.layout import Axis, Direction
+from simulator.hardware.layout import Direction
 from simulator.hardware.values import Value
 
 MIN_DRIVEN_CELLS = 16
+# Of the mean behind wires, in standard deviations, where noise may be drawn to first order; and at
+# how many conductances of a cell its noise is looked at.
+LARGEST_SHIFT, LEVELS = 0.05, 65
 # Temporary bytes for each random number.
 DRAW_BYTES = 32
 # Arrays of cell voltages or currents that solving a network needs.
@@ -41,6 +46,7 @@ class Plan(Value):
     ``noise``: how read noise is drawn: "per_output", "per_device", None for none.
     ``noise_point``: where read noise of an output is drawn when its array is merged: at the first
     nonlinear stage, "converter" or "output".
+    ``wired_noise``: each output is drawn from its moments, which wires make a form of its inputs.
     """
 
     direction: Direction
@@ -50,6 +56,7 @@ class Plan(Value):
     phases: bool
     noise: str | None
     noise_point: Literal["converter", "output"]
+    wired_noise: bool = False
 
     @cached_property
     def is_scale_free(self) -> bool:
@@ -71,13 +78,15 @@ def make_plan(hardware: Hardware, periphery: Periphery, direction: Direction) ->
     """The plan of one direction; it depends on the hardware alone, never on the inputs."""
     # Recording, and noise of a converter, need the currents there, also where it is ideal.
     ideal_adc = periphery.adc.is_transparent and not hardware.record
-    noise = _noise_sampling(hardware, direction.inputs)
+    noise = _noise_sampling(hardware, direction)
     unit_noise = noise is not None and direction.has_unit
     unrolled = noise == "per_device" or hardware.solves_each_input
-    linear = ideal_adc and not unit_noise and not unrolled and periphery.digits_exact
+    wired_noise = noise == "per_output" and not hardware.ideal_wires and not unrolled
+    plain = not (unit_noise or unrolled or wired_noise)
+    linear = ideal_adc and plain and periphery.digits_exact
     if unrolled:
         route = Route.SOLVED
-    elif not hardware.folding:
+    elif wired_noise or not hardware.folding:
         route = Route.STAGED
     else:
         route = Route.MERGED if linear else Route.FOLDED
@@ -91,19 +100,38 @@ def make_plan(hardware: Hardware, periphery: Periphery, direction: Direction) ->
         # A unit column's noise is common to all outputs, so it must be drawn before it is
         # subtracted from them.
         noise_point="output" if ideal_adc and not unit_noise else "converter",
+        wired_noise=wired_noise,
     )
 
 
-def _noise_sampling(hardware: Hardware, inputs: Axis) -> str | None:
+def _noise_sampling(hardware: Hardware, direction: Direction) -> str | None:
     """How read noise is drawn: cell by cell, or from the exact moments of each output."""
     if hardware.noise is None:
         return None
-    if not hardware.read.has_moments("read") or not hardware.ideal_wires:
+    if not hardware.read.has_moments("read"):
+        return "per_device"
+    wired = not hardware.ideal_wires
+    if wired and not hardware.circuit.has_moments:
         return "per_device"
     if hardware.noise != "auto":
         return hardware.noise
+    if wired and _second_order(hardware, direction) > LARGEST_SHIFT:
+        return "per_device"
     gaussian = hardware.read.distribution == "normal"
-    return "per_output" if gaussian or min(inputs.sizes) >= MIN_DRIVEN_CELLS else "per_device"
+    enough = min(direction.inputs.sizes) >= MIN_DRIVEN_CELLS
+    return "per_output" if gaussian or enough else "per_device"
+
+
+def _second_order(hardware: Hardware, direction: Direction) -> float:
+    """What the first order leaves out behind wires, as `Circuit.second_order` has it.
+
+    For the noisiest cell that the device allows, in arrays as large as the largest.
+    """
+    levels = np.linspace(hardware.cell.Gmin, hardware.cell.Gmax, LEVELS)
+    spread = float(np.max(hardware.read.read_sigma(levels, hardware.cell))) / hardware.cell.Gmax
+    read, driven = direction.outputs.widest + direction.has_unit, direction.inputs.widest
+    outputs, inputs = (driven, read) if direction.is_vmm else (read, driven)
+    return hardware.circuit.second_order(spread, outputs, inputs, direction.is_vmm)
 
 
 def bytes_per_vector(plan: Plan, hardware: Hardware, itemsize: int, waiting: bool) -> int:

@@ -140,7 +140,9 @@ class Path(Value):
 
     @cached_property
     def _can_wait(self) -> bool:
-        return not self.tiles.hardware.ideal_wires and self.plan.route is not Route.SOLVED
+        plan = self.plan
+        has_matrix = plan.wired_noise or plan.route is Route.SOLVED
+        return not self.tiles.hardware.ideal_wires and not has_matrix
 
     @cached_property
     def _bytes(self) -> Kept:

@@ -6,12 +6,15 @@ current of the array on its own. The others merge what is linear before the prod
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from simulator.backend import Backend
-from simulator.chip.conductances import Operand
+from simulator.chip.conductances import Operand, WiredOperand
 from simulator.chip.programmed import Programmed
 from simulator.chip.tile_circuit import TileCircuit
+from simulator.circuits import LineNoise
 from simulator.hardware import Hardware, Plan
 from simulator.multiply.currents import PHASE, REST, SLICE, Call, Currents
 from simulator.multiply.drive import Drive
@@ -19,6 +22,9 @@ from simulator.multiply.limit import ColumnLimit
 from simulator.multiply.products import MatrixProduct, Product
 from simulator.multiply.readout import Readout
 from simulator.quantities import Amps, Conductances, Results, Volts
+
+# Currents of zones behind wires that fit a cache, and vectors that are worth a product.
+CURRENTS_AT_A_TIME, LEAST_VECTORS = 1 << 17, 16
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class Staged(_Route):
 
     def _all_currents(self, volts: Volts, call: Call) -> Currents:
         operand = call.conductances.lines
+        if isinstance(operand, WiredOperand):
+            return self._behind_wires(operand, volts, call)
         mean, variance = operand.flat[volts.dtype]
         phases = self.drive.phases(volts)
         noise = None
@@ -101,9 +109,53 @@ class Staged(_Route):
         currents = Currents(line_currents(mean, phases, operand, call.product), noise)
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
+    def _behind_wires(self, operand: WiredOperand, volts: Volts, call: Call) -> Currents:
+        """Currents by zones of each line: from them follows how its cells disturb one another."""
+        xp, pairs = self.backend.xp, self._merges_pairs
+        phases = self.drive.phases(call.product.unrolled(volts))
+        tiles = self.plan.direction.inputs.split(phases, self.backend)[:, None]
+        noise = operand.paired(volts.dtype) if pairs else operand.apart(volts.dtype)
+        # Some vectors at a time: the currents of all zones then stay in the cache.
+        lines = noise.gains.shape[0] * math.prod(noise.gains.shape[1:4]) * len(phases)
+        step = max(LEAST_VECTORS, CURRENTS_AT_A_TIME // max(1, lines))
+        parts = [
+            self._moments(operand, noise, xp.ascontiguousarray(tiles[..., start : start + step]))
+            for start in range(0, tiles.shape[-1], step)
+        ]
+        left = 1 if pairs else operand.noise.shift.shape[3]
+        moments = (
+            part[0] if len(parts) == 1 else xp.concatenate(part, axis=-1)
+            for part in zip(*parts, strict=True)
+        )
+        mean, variance = (
+            part.reshape(*part.shape[:SLICE], -1, left, part.shape[-2], *call.vectors.shape)
+            for part in moments
+        )
+        return Currents(mean, variance)
+
+    def _moments(self, operand: WiredOperand, noise: LineNoise, tiles: Volts) -> tuple[Any, Any]:
+        """Means and variances (phases, output parts, input parts, slices, outputs, vectors)."""
+        zones = operand.by_zones(tiles, -2)
+        squares = noise.squares @ (tiles * tiles)
+        by_zones = noise.gains @ zones
+        slices, sides, outputs = noise.shift.shape[2:5]
+        mean, variance = self.backend.kernels.line_moments(
+            by_zones.reshape(*by_zones.shape[:4], slices, sides, outputs, -1),
+            squares.reshape(*squares.shape[:3], slices, outputs, -1),
+            zones[:, 0].sum(axis=-2), noise.shift, noise.form,
+        )  # fmt: skip
+        return mean, variance
+
+    @property
+    def _merges_pairs(self) -> bool:
+        """Whether pairs are merged before anything else happens to their currents."""
+        return self.hardware.pair_in_array
+
 
 class Limited(Staged):
     """As `Staged`, for vectors that can reach the column limit: noise is drawn before it clips."""
+
+    _merges_pairs = False
 
     def results(self, volts: Volts, call: Call) -> Results:
         """All currents with their noise, within the limit, then as `Staged`."""
@@ -123,7 +175,7 @@ class Solved(_Route):
         flat = Call(call.conductances, call.vectors.reshape(-1), product, call.scaling)
         currents = self._currents(dense, flat)
         if self.limit is not None:
-            currents = self.limit.clipped(currents)
+            currents = self.limit.clipped(self.readout.draw_noise(currents, flat.vectors))
         out = self.readout.results(self._merge_analog(currents), dense, flat)
         return out.reshape(-1, *call.vectors.shape)
 
@@ -136,6 +188,8 @@ class Solved(_Route):
                 for vector, phase_volts in zip(call.vectors, phases.transpose(2, 0, 1), strict=True)
             ]
             currents = Currents(self.backend.xp.concatenate(columns, axis=REST))
+        elif self.plan.noise == "per_output":
+            currents = Currents(*circuit.moments(*call.conductances.read_tiles, phases))
         else:
             currents = Currents(circuit.currents(call.conductances.tiles, phases))
         return currents.merge_pairs() if self.hardware.shared_line else currents

@@ -76,7 +76,8 @@ class SimulationParameters(BaseParameters):
         "auto",
         type=str,
         choices=("auto", "per_output", "per_device"),
-        doc="draw read noise per output, from its exact mean and variance, or per device",
+        doc="draw read noise per output, from its mean and variance (exact; behind wires to first "
+        "order in the spread of the cells), or per device; auto: per output where that is enough",
     )
     parasitics_solver: str = parameter(
         "auto",

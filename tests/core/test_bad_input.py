@@ -250,8 +250,8 @@ IMPOSSIBLE = {
         {"xbar.device.nonlinear_IV.enable": True, "xbar.device.Vread": 2.5,
          "xbar.device.nonlinear_IV.model": "CubicDevice"}, "Vread",
     ),
-    "noise per output of coupled cells": (
-        {"xbar.array.parasitics.enable": True, "xbar.array.parasitics.Rp_row": 1.0,
+    "noise per output of nonlinear cells": (
+        {"xbar.device.nonlinear_IV.enable": True, "xbar.device.nonlinear_IV.model": "CubicDevice",
          "xbar.device.read_noise.enable": True, "xbar.device.read_noise.magnitude": 0.1,
          "xbar.device.read_noise.model": "NormalProportionalDevice",
          "simulation.read_noise_sampling": "per_output"}, "read_noise_sampling",

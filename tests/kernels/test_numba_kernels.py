@@ -100,6 +100,46 @@ def test_ladders_are_the_references(seed, arrays, sides, shared, each_side):
     assert same(got, wanted)
 
 
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.integers(1, 3), st.integers(1, 2), st.booleans())
+def test_moments_of_ladders_are_the_references(seed, arrays, sides, each_side):
+    """Bit for bit, in one block of vectors and in more."""
+    rng, n = np.random.default_rng(seed), 11
+    vectors = 300 if arrays == 1 else 50
+    cells = rng.uniform(0, 1, (arrays, sides, 7, n))
+    variances = rng.uniform(0, 1, cells.shape)
+    volts = rng.uniform(-1, 1, (arrays, *([sides] if each_side else []), n, vectors))
+    volts *= rng.random(volts.shape) < 0.7
+    supply, output = (rng.uniform(0, 0.1, n) * (rng.random(n) < 0.7) for _ in range(2))
+    drive = volts if each_side else volts[..., None, :, :]
+    arguments = cells, variances, supply, output, drive, ladder.LEAST_INPUT
+    got, wanted = FAST.ladder_moments(*arguments), PLAIN.ladder_moments(*arguments)
+    assert all(map(same, got, wanted))
+    assert same(got[0], FAST.ladders(cells, supply, output, drive, ladder.LEAST_INPUT))
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, DTYPES, st.integers(1, 2), st.sampled_from([1, 5, 200]), st.sampled_from([3, 4]))
+def test_moments_of_lines_are_the_references(seed, dtype, sides, vectors, zones):
+    """To the rounding of a sum over all pairs of features."""
+    rng = np.random.default_rng(seed)
+    phases, parts, inputs, slices, lines = 2, 2, 3, 2, 5
+    lead = phases, parts, inputs
+    currents = rng.normal(size=(*lead, zones, slices, sides, lines, vectors)).astype(dtype)
+    squares = rng.random((*lead, slices, lines, vectors)).astype(dtype)
+    volts = rng.normal(size=(phases, inputs, zones, vectors)).astype(dtype)
+    shift = rng.normal(size=(parts, inputs, slices, sides, lines, zones)).astype(dtype)
+    form = rng.normal(size=(parts, inputs, slices, sides, lines, 2 * zones, 2 * zones))
+    form = (form + form.swapaxes(-1, -2)).astype(dtype)
+    arguments = currents, squares, volts, shift, form
+    got, wanted = FAST.line_moments(*arguments), PLAIN.line_moments(*arguments)
+    sizes = [abs(a) for a in (currents, squares, volts, shift, form)]
+    largest = PLAIN.line_moments(*sizes[:3], -sizes[3], sizes[4])
+    for a, b, size in zip(got, wanted, (abs(currents).sum(axis=(3, 5)), largest[1]), strict=True):
+        assert a.dtype == b.dtype == dtype
+        assert (abs(a - b) <= 8 * zones**2 * np.finfo(dtype).eps * size).all()
+
+
 # -- from currents to results ----------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ NOISES = (
 
 
 def noisy(magnitude=0.05, model="NormalProportionalDevice", ohms=OHMS, style="one_sided", **more):
-    p = wired(*ohms, **more)
+    p = wired(*ohms, **{"simulation__read_noise_sampling": "per_device", **more})
     set_style(p, style if style != "interleaved" else "one_sided")
     p.core.balanced.interleaved_posneg = style == "interleaved"
     noise = p.xbar.device.read_noise
@@ -83,15 +83,16 @@ def test_wires_change_no_draw():
     """Faint wires (below 1e-9 of a cell's resistance) give the reads of ideal ones."""
     a, x = matrix((6, 5)), matrix((5, 3), 1)
     p = noisy(ohms=(1e-7, 1e-7))
-    p.simulation.read_noise_sampling = "per_device"
     q = p.copy()
     q.xbar.array.parasitics.enable = False
     close(core_of(a, p) @ x, core_of(a, q) @ x)
 
 
-def test_noise_of_an_output_cannot_be_drawn_behind_wires():
-    with pytest.raises(ParameterError, match="read_noise_sampling.*per_output"):
-        core_of(matrix((3, 3)), noisy(simulation__read_noise_sampling="per_output"))
+def test_noise_of_an_output_cannot_be_drawn_with_nonlinear_cells():
+    p = noisy(simulation__read_noise_sampling="per_output")
+    p.xbar.device.nonlinear_IV.enable, p.xbar.device.nonlinear_IV.model = True, "CubicDevice"
+    with pytest.raises(ParameterError, match="read_noise_sampling.*per_output.*nonlinear"):
+        core_of(matrix((3, 3)), p)
 
 
 def test_noise_of_an_output_can_be_drawn_where_no_slice_has_wires():

@@ -43,8 +43,10 @@ LANES, DRAW_COST = 4, 8
 NOISE_COST = 16
 # Array elements that cost as much as one slot of one line.
 TRAIN_COST = 16
-# Array elements that cost as much as one cell of a ladder.
-RUNG_COST = 32
+# Array elements that cost as much as one cell of a ladder, and as its part in the variance too.
+RUNG_COST, MOMENTS_COST = 32, 96
+# Array elements that cost as much as the variance of one line.
+FORM_COST = 16
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,35 @@ class NumbaKernels(ReferenceKernels):
         self.team.share(work, mean.size, 1)
         return out
 
+    def line_moments(
+        self, currents: Amps, squares: Any, inputs: Volts, shift: Any, form: Any
+    ) -> tuple[Amps, Any]:
+        """As the reference, in one pass."""
+        arrays = currents, squares, inputs, shift, form
+        if currents.dtype not in FLOATS or any(a.dtype != currents.dtype for a in arrays):
+            return super().line_moments(*arrays)
+        from simulator.kernels.cpu import line_moments
+
+        phases, parts, in_parts, zones, slices, sides, lines, vectors = currents.shape
+        if zones != line_moments.ZONES:
+            return super().line_moments(*arrays)
+        mean, variance = (np.empty(squares.shape, currents.dtype) for _ in range(2))
+        both = sides * slices * lines
+        shapes = (
+            (-1, zones, both, vectors), (-1, slices * lines, vectors), (-1, zones, vectors),
+            (-1, zones), (-1, 2 * zones, 2 * zones),
+        )  # fmt: skip
+        given = [np.ascontiguousarray(a).reshape(s) for a, s in zip(arrays, shapes, strict=True)]
+        out = [a.reshape(shapes[1]) for a in (mean, variance)]
+        sizes = parts, in_parts, slices, sides, lines
+
+        def work(start: int, stop: int) -> None:
+            line_moments.line_moments(start, stop, *given, sizes, *out)
+
+        tasks = phases * parts * in_parts * slices * lines
+        self.team.share(work, tasks, FORM_COST * sides * vectors)
+        return mean, variance
+
     def with_normals(self, amps: Amps, spread: float, names: LineNames) -> Any:
         """As the reference, equal to rounding: in one pass, in the place of the currents."""
         if amps.dtype not in FLOATS:
@@ -260,6 +291,37 @@ class NumbaKernels(ReferenceKernels):
         lines = len(cells) * cells.shape[2]
         self.team.share(some, lines, work // lines * RUNG_COST)
         return out.reshape(shape)
+
+    def ladder_moments(
+        self, cells: Any, variances: Any, supply: np.ndarray, output: np.ndarray, volts: Volts,
+        least: float,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """As the reference, line by line, but for small arrays."""
+        leading = np.broadcast_shapes(cells.shape[:-3], volts.shape[:-3])
+        shape = (*leading, cells.shape[-2], volts.shape[-1])
+        work = math.prod(shape) * len(supply)
+        alike = all(a.dtype == np.float64 for a in (cells, variances, volts))
+        if work < SMALL or not alike:
+            return super().ladder_moments(cells, variances, supply, output, volts, least)
+        from simulator.kernels.cpu import ladder
+
+        cells, variances, volts = (
+            np.ascontiguousarray(np.broadcast_to(a, (*leading, *a.shape[-3:]))).reshape(
+                -1, *a.shape[-3:]
+            )
+            for a in (cells, variances, volts)
+        )
+        profiles = [np.array(profile, dtype=np.float64) for profile in (supply, output)]
+        mean, variance = (np.empty((len(cells), *shape[-2:])) for _ in range(2))
+
+        def some(start: int, stop: int) -> None:
+            ladder.ladder_moments(
+                start, stop, cells, variances, *profiles, volts, least, mean, variance
+            )
+
+        lines = len(cells) * cells.shape[2]
+        self.team.share(some, lines, work // lines * MOMENTS_COST)
+        return mean.reshape(shape), variance.reshape(shape)
 
     def pulse(
         self, weights: Weights, cells: Any, values: Any, slots: Any, scales: Any, sign: float,

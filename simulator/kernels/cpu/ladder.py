@@ -82,3 +82,96 @@ def ladders(start, stop, cells, supply, output, volts, least, out):
                 if output[j] != 0:
                     _extend_output(left, output[j])
             out[array, line, first : first + n] = d
+
+
+@compiled
+def _extend_supplies(b, resistance):
+    """A segment on each supply line."""
+    for k in range(b.shape[0]):
+        for q in range(b.shape[2]):
+            b[k, k, q] += resistance
+
+
+@compiled
+def _keep(left, k, conductance, volts, least, kept):
+    """What a cell is about to meet: see ``reference.ladder._Met``."""
+    a, b, c, _, _, _, _, _ = left
+    g, drive, seen, coupled = kept
+    for q in range(volts.size):
+        g[q] = conductance if abs(volts[q]) > least else 0.0
+        drive[q] = volts[q] + a[k, q]
+        seen[q] = 1 + c[k, q]
+    for i in range(a.shape[0]):
+        for q in range(volts.size):
+            coupled[i, q] = b[max(k, i), min(k, i), q]
+
+
+@compiled
+def _remove_cell(k, kept, scale, leaving, t, across):
+    """A cell undone from the right; ``across`` becomes its voltage."""
+    g, drive, seen, coupled = kept
+    for q in range(t.size):
+        across[q] = scale * drive[q] - seen[q] * t[q]
+    for i in range(leaving.shape[0]):
+        for q in range(t.size):
+            across[q] -= coupled[i, q] * leaving[i, q]
+    for q in range(t.size):
+        across[q] /= 1 + g[q] * coupled[k, q]
+        leaving[k, q] += g[q] * across[q]
+
+
+@compiled
+def _retract_output(c, d, f, resistance, scale, leaving, t):
+    """The segment of the output line on the right of the last cell of an input."""
+    for q in range(t.size):
+        fed = scale * d[q]
+        for i in range(leaving.shape[0]):
+            fed += c[i, q] * leaving[i, q]
+        t[q] = (t[q] + resistance * fed) / (1 + resistance * f[q])
+
+
+@compiled
+def ladder_moments(start, stop, cells, variances, supply, output, volts, least, mean, variance):
+    """As `ladders`, with the variances of the currents; see ``reference.ladder.ladder_moments``."""
+    supplies, lines, inputs = cells.shape[1:]
+    for task in range(start, stop):
+        array, line = divmod(task, lines)
+        for first in range(0, volts.shape[3], BLOCK):
+            n = min(BLOCK, volts.shape[3] - first)
+            a, c = np.zeros((supplies, n)), np.zeros((supplies, n))
+            b, coupled = np.zeros((supplies, supplies, n)), np.empty((supplies, n))
+            d, f = np.zeros(n), np.zeros(n)
+            left = (a, b, c, d, f, np.empty(n), np.empty(n), np.empty(n))
+            g, drive, seen = np.empty((3, inputs, supplies, n))
+            near = np.empty((inputs, supplies, supplies, n))
+            after_c, after = np.empty((inputs, supplies, n)), np.empty((2, inputs, n))
+            for j in range(inputs):
+                _extend_supplies(b, supply[j])
+                for k in range(supplies):
+                    x = volts[array, min(k, volts.shape[1] - 1), j, first : first + n]
+                    conductance = cells[array, k, line, j]
+                    kept = (g[j, k], drive[j, k], seen[j, k], near[j, k])
+                    _keep(left, k, conductance, x, least, kept)
+                    _add_cell(left, k, conductance, x, least, coupled)
+                after_c[j], after[0, j], after[1, j] = c, d, f
+                if output[j] != 0:
+                    _extend_output(left, output[j])
+            mean[array, line, first : first + n] = d
+            total = variance[array, line, first : first + n]
+            total[:] = 0.0
+            driven, probed = np.zeros((supplies, n)), np.zeros((supplies, n))
+            of_driven, of_probed = np.zeros(n), np.ones(n)
+            across, answer = np.empty(n), np.empty(n)
+            for j in range(inputs - 1, -1, -1):
+                if output[j] != 0:
+                    met = (after_c[j], after[0, j], after[1, j], output[j])
+                    _retract_output(*met, 1.0, driven, of_driven)
+                    _retract_output(*met, 0.0, probed, of_probed)
+                for k in range(supplies - 1, -1, -1):
+                    kept = (g[j, k], drive[j, k], seen[j, k], near[j, k])
+                    _remove_cell(k, kept, 1.0, driven, of_driven, across)
+                    _remove_cell(k, kept, 0.0, probed, of_probed, answer)
+                    spread = variances[array, k, line, j]
+                    for q in range(n):
+                        if g[j, k, q] > 0:
+                            total[q] += spread * (across[q] * answer[q]) ** 2

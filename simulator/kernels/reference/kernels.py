@@ -192,6 +192,32 @@ class ReferenceKernels:
         """Variables of given mean and variance from standard normals, in the dtype of the mean."""
         return mean + self.xp.sqrt(variance) * normals.astype(mean.dtype)
 
+    def line_moments(
+        self, currents: Amps, squares: Any, inputs: Volts, shift: Any, form: Any
+    ) -> tuple[Amps, Any]:
+        """Mean and variance of lines whose cells disturb one another, (phases, O, I, S, L, B).
+
+        The second of two sides counts negative, and their variances add up. The variance is that of
+        `simulator.circuits.line_noise`, not below zero. O and I are output and input parts, S
+        slices, L lines, B vectors.
+
+        Args:
+            currents: that each zone of a line causes, (phases, O, I, zones, S, sides, L, B).
+            squares: what squared inputs bring to both sides, (phases, O, I, S, L, B).
+            inputs: sums over each zone, (phases, I, zones, B).
+            shift: mean conductance of each zone of a line, (O, I, S, sides, L, zones).
+            form: of the inputs and of the currents less ``shift``, (O, I, S, sides, L, 2 zones,
+                2 zones).
+        """
+        xp = self.xp
+        by_line = xp.moveaxis(currents, 3, -2)
+        alike = xp.broadcast_to(inputs[:, None, :, None, None, None], by_line.shape)
+        features = xp.concatenate([alike, by_line - shift[..., None] * alike], axis=-2)
+        variance = squares + (features * (form @ features)).sum(axis=(-2, 4))
+        signs = xp.asarray([1, -1][: currents.shape[5]], dtype=currents.dtype)
+        mean = (currents.sum(axis=3) * signs.reshape(-1, 1, 1)).sum(axis=4)
+        return mean, xp.maximum(variance, 0.0)
+
     def with_normals(self, amps: Amps, spread: float, names: LineNames) -> Any:
         """Currents with normals times ``spread``; they may be overwritten."""
         normals = self.line_numbers("normals", names, amps.shape).astype(amps.dtype)
@@ -246,6 +272,18 @@ class ReferenceKernels:
         from simulator.kernels.reference.ladder import ladder_currents
 
         return ladder_currents(cells, supply, output, volts, least, self.xp)
+
+    def ladder_moments(
+        self, cells: Any, variances: Any, supply: np.ndarray, output: np.ndarray, volts: Volts,
+        least: float,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """As `ladders`, and the variances of the currents to first order in the spread of cells.
+
+        ``variances`` of the cells, in the shape of ``cells``.
+        """
+        from simulator.kernels.reference.ladder import ladder_moments
+
+        return ladder_moments(cells, variances, supply, output, volts, least, self.xp)
 
     def pulse(
         self, weights: Weights, cells: Any, values: Any, slots: Any, scales: Any, sign: float,
