@@ -54,7 +54,7 @@ from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.multiply.multiplier import Multiplier, VectorNumbers
 from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
-from simulator.parameters import CrossSimParameters
+from simulator.parameters import CrossSimParameters, active_effects
 from simulator.randomness import RandomSource
 from simulator.verification import WriteVerify, checked_rule
 
@@ -719,6 +719,19 @@ class AnalogCore(PartitionNames, ArrayLike):
         return None if chips is None else chips[0].dtype
 
     @property
+    def effects(self) -> dict[str, str]:
+        """What of this hardware is not ideal: name of each effect, and what it is in a few words.
+
+        In the order in which a product meets them; empty for ideal hardware. Where arrays have
+        parameters of their own, what they say is joined.
+        """
+        found: dict[str, dict[str, None]] = {}
+        for tree in self._trees:
+            for name, words in active_effects(tree).items():
+                found.setdefault(name, {})[words] = None
+        return {name: "; ".join(words) for name, words in found.items()}
+
+    @property
     def weight_clipping(self) -> bool:
         """Whether weights are clipped to the range before programming."""
         return self.params.core.mapping.weights.clipping
@@ -749,8 +762,19 @@ class AnalogCore(PartitionNames, ArrayLike):
         arrays = f"{self.num_cores_row}x{self.num_cores_col}"
         return (
             f"AnalogCore(shape={self.shape}, dtype={self.dtype}, "
-            f"style={self.params.core.style.name}, arrays={arrays})"
+            f"style={self.params.core.style.name}, arrays={arrays}, "
+            f"effects=[{', '.join(self.effects)}])"
         )
+
+    def __str__(self) -> str:
+        """The matrix, its arrays, and a line for each effect of the hardware."""
+        arrays = f"{self.num_cores_row}x{self.num_cores_col}"
+        style = self.params.core.style.name
+        lines = [f"{style} core of shape {self.shape} on {arrays} arrays"]
+        effects = self.effects
+        width = max(map(len, effects), default=0)
+        lines += [f"  {name:<{width}}  {words}" for name, words in effects.items()]
+        return "\n".join(lines if effects else [f"{lines[0]}, ideal"])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_fast": None}

@@ -6,6 +6,7 @@ devices, arrays and converters are, ``simulation`` how it is all computed.
 - ``crosssim_parameters``, ``core_parameters``, ``mapping_parameters``, ``xbar_parameters``,
   ``simulation_parameters``: the nodes.
 - ``base_parameters``, ``model_parameters``, ``paired_parameters``: what nodes are made of.
+- ``effects``: what of the hardware is not ideal, by name, and trees without it.
 - ``combinations``: what cannot be asked for together.
 - ``files``, ``yaml_text``, ``pickles``: reading and writing.
 """
@@ -28,6 +29,7 @@ from .core_parameters import (
     WeightMappingParameters,
 )
 from .crosssim_parameters import CrossSimParameters
+from .effects import EFFECTS, Effect, active_effects, only, without
 from .model_parameters import ModelParameters
 from .paired_parameters import BasePairedParameters
 from .simulation_parameters import (
@@ -49,6 +51,7 @@ from .xbar_parameters import (
 )
 
 __all__ = [
+    "EFFECTS",
     "ADCParameters",
     "ADCRangeLimits",
     "AnalyticsParameters",
@@ -66,6 +69,7 @@ __all__ = [
     "CrossSimParameters",
     "DACParameters",
     "DeviceParameters",
+    "Effect",
     "MappingParameters",
     "MatmulParameters",
     "ModelParameters",
@@ -80,4 +84,7 @@ __all__ = [
     "WeightErrorParameters",
     "WeightMappingParameters",
     "XbarParameters",
+    "active_effects",
+    "only",
+    "without",
 ]
