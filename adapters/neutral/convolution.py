@@ -12,7 +12,7 @@ from adapters.neutral.layer import AnalogLayer, count, shaped, with_ones
 from adapters.neutral.windows import WindowProduct
 from adapters.shared.lowering import layer_matrix
 from adapters.shared.per_layer import LayerParams
-from simulator import ParameterError, ShapeError
+from simulator import InputError, ParameterError, ShapeError
 
 
 class AnalogConvolution(AnalogLayer):
@@ -129,9 +129,11 @@ class AnalogConvolution(AnalogLayer):
 
         Raises:
             ShapeError: inputs of another shape, or smaller than the kernel.
-            InputError: inputs that are not finite, or arrays that are not programmed.
+            InputError: inputs that are complex or not finite, or arrays that are not programmed.
         """
         x = np.asarray(inputs)
+        if x.dtype.kind == "c":
+            raise InputError("inputs are complex; give the real and the imaginary part in turn")
         x = x if x.dtype.kind == "f" else x.astype(np.float64)
         if x.ndim not in (self.dimensions + 1, self.dimensions + 2) or (
             x.shape[-self.dimensions - 1] != self.Nic

@@ -75,7 +75,7 @@ def choose_columns(
     Raises:
         FileFormatError, InputError: One message says all that is wrong, with lines and columns.
     """
-    problems = Problems(table.where)
+    problems = Problems(table.where, list(table.problems))
     columns, unit = dict(columns or {}), _by_role(unit, roles)
     keys = [role.key for role in roles]
     for name, given in (("columns", list(columns)), ("unit", list(unit))):

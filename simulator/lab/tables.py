@@ -79,12 +79,14 @@ class Table:
         columns: The columns.
         lines: The line of each row in the file, or its number, counted from 1.
         decimal: The decimal mark of its texts.
+        problems: What is wrong with lines of the file, for one message with all that follows.
     """
 
     where: str
     columns: tuple[Column, ...]
     lines: np.ndarray
     decimal: str = "."
+    problems: tuple[str, ...] = ()
 
     @property
     def error(self) -> type[FileFormatError] | type[InputError]:
@@ -97,18 +99,18 @@ class Table:
 
     @classmethod
     def of(cls, source: Any, form: TextFormat | None = None) -> Table:
-        """The table in a file, a DataFrame or a mapping of columns.
+        """The table in a file, a DataFrame or a mapping of columns; ``problems`` are left in it.
 
         Args:
             source: Path of a file, or columns by name.
             form: How a text file is written; None finds everything.
 
         Raises:
-            FileFormatError: A file that cannot be read as a table.
+            FileFormatError: A file that holds no table.
             InputError: Columns of different lengths, or none.
         """
         if isinstance(source, str | os.PathLike):
-            return read_table(source, form)
+            return _from_file(Path(source), form or TextFormat())
         return _from_memory(source)
 
 
@@ -146,12 +148,18 @@ def read_table(path: str | os.PathLike[str], form: TextFormat | None = None) -> 
             ``lab``.
         FileNotFoundError: There is no such file.
     """
-    form, path = form or TextFormat(), Path(path)
+    table = Table.of(path, form)
+    Problems(table.where, list(table.problems)).raise_any(FileFormatError)
+    return table
+
+
+def _from_file(path: Path, form: TextFormat) -> Table:
     records = read_records(path) if is_spreadsheet(path) else _text_records(path, form)
     problems = Problems(str(path))
     layout = lay_out(records, problems)
-    if not layout.rows and not problems.found:
+    if not layout.rows:
         problems.add("no rows with numbers")
+        problems.raise_any(FileFormatError)
     decimal = "." if is_spreadsheet(path) else form.decimal
     if decimal is None:
         decimal = decimal_mark(field for row in islice(layout.rows, LOOKED_AT) for field in row)
@@ -159,7 +167,6 @@ def read_table(path: str | os.PathLike[str], form: TextFormat | None = None) -> 
         problems.add(
             "numbers such as 1,234 can be read in two ways; say decimal=',' or decimal='.'"
         )
-    problems.raise_any(FileFormatError)
     heads: tuple[Head, ...] = layout.heads
     columns = zip(heads, zip(*layout.rows), strict=True)
     return Table(
@@ -167,6 +174,7 @@ def read_table(path: str | os.PathLike[str], form: TextFormat | None = None) -> 
         tuple(Column(head.text, head.name, head.unit, fields) for head, fields in columns),
         np.array(layout.lines),
         decimal or ".",
+        tuple(problems.found),
     )
 
 

@@ -40,7 +40,9 @@ def check_device(model: Any, cell: Cell | None = None, **parameters: Any) -> Non
     variance agree with the declared ones within five standard errors, also after drift at
     ``cell.time``, at time 0 and at time 1 where the model describes them; a cell that has not aged
     is as it began unless the model declares a spread then, or as programming leaves it where drift
-    contains programming; no voltage, no current; ``slope`` is the derivative of ``current``.
+    contains programming; what cells keep for life and what each programming adds have the declared
+    spreads, told apart by programming twice; no voltage, no current; ``slope`` is the derivative of
+    ``current``.
 
     Args:
         model: An instance, a class, or the name of a registered model.

@@ -38,7 +38,7 @@ class ExactArray:
 
     def _targets(self, weights: Any) -> Any:
         """``weights`` as an array for all cells."""
-        weights = self.backend.asarray(weights, dtype=self._weights.dtype)
+        weights = self._numbers(weights)
         if weights.shape != self.shape:
             raise ShapeError(f"weights of shape {weights.shape} for an array of {self.shape}")
         if not bool(self.backend.xp.isfinite(weights).all()):

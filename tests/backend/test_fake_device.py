@@ -44,6 +44,14 @@ SETTINGS = {
         "xbar.device.programming_error.model": "UniformInverseProportionalDevice",
         "xbar.device.programming_error.magnitude": 0.05,
     },
+    "mismatch": {
+        "xbar.device.programming_error.enable": True,
+        "xbar.device.programming_error.model": "VariabilityDevice",
+        "xbar.device.programming_error.cycle_to_cycle": 0.02,
+        "xbar.device.programming_error.device_to_device": 0.03,
+        "xbar.device.programming_error.chip_to_chip": 0.01, "core.style": "OFFSET",
+        "core.offset.style": "UNIT_COLUMN_SUBTRACTION",
+    },
     "noise per output": {
         "xbar.device.read_noise.enable": True,
         "xbar.device.read_noise.model": "NormalProportionalDevice",
@@ -112,6 +120,24 @@ def test_host_in_gives_host_out_and_device_in_gives_device_out():
     for out in (core @ fake_backend().asarray(x), core.vecmat(fake_backend().asarray(x))):
         assert type(out) is DeviceArray
     np.testing.assert_array_equal(np.asarray(core), np.eye(3))
+
+
+@pytest.mark.parametrize("name", ["mismatch", "programming error", "sliced", "tiled"])
+def test_cells_are_verified_and_set_on_a_device_as_on_the_host(name):
+    params = CrossSimParameters()
+    params.update({"simulation.seed": 5, **SETTINGS[name]})
+    matrix = np.random.default_rng(1).uniform(-1, 1, (7, 9))
+    cores = [AnalogCore(matrix, params, backend=b) for b in (None, fake_backend())]
+    told = [core.write_verify(matrix, tolerance=0.05) for core in cores]
+    np.testing.assert_array_equal(told[0].writes, told[1].writes)
+    np.testing.assert_allclose(told[0].errors, told[1].errors, atol=1e-12)
+    sides = told[0].writes.shape[1]
+    given = [np.full((*told[0].writes.shape[:1], 7, 9), 0.2 + 0.3 * side) for side in range(sides)]
+    given = given if len(given[0]) > 1 else [part[0] for part in given]
+    for core in cores:
+        core.set_conductances(*map(core.backend.asarray, given))
+    held = [core.backend.to_host(core.get_matrix()) for core in cores]
+    np.testing.assert_allclose(*held, atol=1e-12)
 
 
 def test_copies_keep_their_device():

@@ -13,7 +13,7 @@ from adapters.neutral import (
     AnalogConvolution3D,
     AnalogLinear,
 )
-from simulator import AnalogCore, CrossSimParameters, ParameterError, ShapeError
+from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError, ShapeError
 from simulator.devices import idevice
 
 CONVOLUTIONS = {1: AnalogConvolution1D, 2: AnalogConvolution2D, 3: AnalogConvolution3D}
@@ -217,6 +217,13 @@ def test_wrong_shapes():
         conv.apply(numbers(3, 5, 5))
     with pytest.raises(ShapeError, match="smaller than the kernel"):
         conv.apply(numbers(2, 2, 5))
+
+
+@pytest.mark.parametrize("dimensions", CONVOLUTIONS)
+def test_complex_images_do_not_lose_a_part(dimensions):
+    layer = CONVOLUTIONS[dimensions](settings(), 2, 3, 2)
+    with pytest.raises(InputError, match="inputs are complex"):
+        layer.apply(numbers(2, *[4] * dimensions) + 1j)
 
 
 def test_no_network_library_is_imported():
