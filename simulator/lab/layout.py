@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 
 from simulator.lab.numbers import is_marker, is_number
 from simulator.lab.problems import Problems
@@ -76,9 +76,7 @@ def lay_out(records: Sequence[Record], problems: Problems) -> Layout:
         commented = _commented(comments, rows[first:], width)
         if commented is not None or not headed:
             start, names, units = first, commented, None
-    for record in rows[:start]:
-        if len(record.fields) > 1 and all(map(is_number, record.fields)):
-            problems.add(f"line {record.line} stands above the table and holds numbers alone")
+    _refuse_data(rows[:start], rows[start:], width, problems)
     heads = _heads(names, units, width)
     return _body(rows[start:], heads, [row for row in (names, units) if row], problems)
 
@@ -123,12 +121,14 @@ def _header(rows: list[Record], width: int) -> tuple[int, list[str] | None, list
     words = [i for i, r in enumerate(rows) if r.is_words and _filled(r.fields) >= width - 1]
     words = [i for i in words if len(rows[i].fields) <= width and _filled(rows[i].fields)]
     # A row that comes again belongs to the table that it heads.
-    texts = [rows[i].fields for i in words]
-    new = [i for place, i in enumerate(words) if rows[i].fields not in texts[:place]]
-    ends = [*new[1:], len(rows)]
-    if not new:
+    first: dict[tuple[str, ...], int] = {}
+    for i in words:
+        first.setdefault(tuple(rows[i].fields), i)
+    new = list(first.values())
+    followed = {i: end - i - 1 for i, end in pairwise([*new, len(rows)])}
+    best = max(followed, key=lambda i: followed[i], default=0)
+    if not followed.get(best):
         return 0, None, None
-    best = max(new, key=lambda index: ends[new.index(index)] - index)
     row = rows[best].fields
     if not _are_units(row):
         after = rows[best + 1].fields
@@ -137,6 +137,22 @@ def _header(rows: list[Record], width: int) -> tuple[int, list[str] | None, list
         return best + 1, row, None
     above = rows[best - 1].fields if best - 1 in words else None
     return best + 1, above, row
+
+
+def _refuse_data(above: list[Record], data: list[Record], width: int, problems: Problems) -> None:
+    """Note rows above the table that look like rows of it: they would be lost."""
+    some = [r.fields for r in data[:LOOKED_AT] if len(r.fields) == width]
+    numeric = [
+        column
+        for column in range(width)
+        if 2 * sum(_is_value(fields[column]) for fields in some) > len(some)
+    ]
+    for record in above:
+        fields = record.fields
+        alone = len(fields) > 1 and all(map(is_number, fields))
+        alike = len(fields) == width > 1 and all(_is_value(fields[c]) for c in numeric)
+        if alone or (alike and numeric):
+            problems.add(f"line {record.line} stands above the table and looks like data of it")
 
 
 def _are_units(row: list[str]) -> bool:

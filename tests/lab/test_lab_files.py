@@ -141,8 +141,14 @@ def test_preambles_headers_and_footers(tmp_path):
     assert [c.text for c in read_table(commented).columns] == ["V", "I"]
     with pytest.raises(FileFormatError, match="line 4 holds no number: 'the end'"):
         read_table(file(tmp_path, "V,I\n0,1\n1,2\nthe end\n"))
-    with pytest.raises(FileFormatError, match="line 2 stands above the table and holds numbers"):
+    with pytest.raises(FileFormatError, match="line 2 stands above the table and looks like data"):
         read_table(file(tmp_path, "a,b\n1,2\nc,d\n1,2\n3,4\n"))
+    with pytest.raises(FileFormatError, match="line 3 holds no number: 'the end'"):
+        read_table(file(tmp_path, "0,1\n1,2\nthe,end\n"))
+    # Words among the data are no header, whatever stands above them.
+    with pytest.raises(FileFormatError) as caught:
+        read_table(file(tmp_path, "chip,G\nA1,1.5\nA2,2.5\nA3,broken\nA4,3\nA5,4\nA6,5\n"))
+    assert caught.match("(?s)2 problems:.*line 2 stands above the table and looks like.*line 3")
     own = TextFormat(comment=";")
     assert len(read_table(file(tmp_path, "; note\nV,I\n0,1\n1,2\n"), own).lines) == 2
 

@@ -231,7 +231,7 @@ CSV_MISTAKES = {
     "empty": ("", {}, "no lines but comments"),
     "no rows": ("a,b\n", {}, "no rows"),
     "ragged": ("a,b\n1,2\n1,2,3,4\n1,2\n", {}, "line 3 has 4 fields; the table has 2 columns"),
-    "two widths": ("a,b\n1,2\n1,2,3,4\n", {}, "line 2 stands above the table and holds numbers"),
+    "two widths": ("a,b\n1,2\n1,2,3,4\n", {}, "line 2 stands above the table and looks like data"),
     "no such column": ("a,b\n1,2\n", {"label": "c"}, "no column 'c' (--label); it has a, b"),
     "text": ("a,b\nx,2\n", {}, "line 2, column 'a': 'x' is no number"),
     "complex": ("a,b\n1+2j,2\n", {}, "line 2, column 'a': '1+2j' is no number"),
