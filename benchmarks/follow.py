@@ -19,12 +19,13 @@ import simulator
 from simulator import AnalogCore, CrossSimParameters
 from simulator.backend import Backend
 from simulator.kernels import ReferenceKernels
+from simulator.multiply.lookout import FIRST_CALLS
 
 ENGINE = Path(simulator.__file__).parent
 SETTINGS = {
     "simulation.seed": 3,
-    "core.mapping.inputs.mvm.min": -2.5,
-    "core.mapping.inputs.mvm.max": 2.5,
+    "core.mapping.inputs.mvm.min": -3.5,
+    "core.mapping.inputs.mvm.max": 3.5,
     "xbar.dac.mvm.model": "SignMagnitudeDAC",
     "xbar.dac.mvm.bits": 8,
     "xbar.dac.mvm.input_bitslicing": True,
@@ -84,8 +85,8 @@ def ideal_core() -> tuple[AnalogCore, np.ndarray]:
 
 
 def follow(core: AnalogCore, x: np.ndarray) -> Trail:
-    """What ``core @ x`` runs through once all that it keeps is found."""
-    for _ in range(2):
+    """What ``core @ x`` runs through once all that it keeps is found, and inputs were looked at."""
+    for _ in range(FIRST_CALLS + 1):
         core @ x
     trail = Trail()
     sys.setprofile(trail)

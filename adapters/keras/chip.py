@@ -38,6 +38,8 @@ class Chip:
         self.layout, self.params, self.bias_rows = layout, params, bias_rows
         self.name, self.stream = name, stream
         self.count = 0
+        # What was said of values that ranges take; layers of one model share it.
+        self.told: set[str] = set()
         self.seen: Seen | None = None
         self._groups: list[Any] = []
         self._programmed: list[np.ndarray] | None = None
@@ -73,6 +75,8 @@ class Chip:
 
     def _take(self, groups: list[Any], count: int) -> None:
         self._groups, self.count = groups, count
+        for core in self.arrays:
+            core.watch.name, core.watch.told = self.name, self.told
         analytics = self.arrays[0].params.simulation.analytics
         if analytics.profile_xbar_inputs and self.seen is None:
             self.seen = Seen()

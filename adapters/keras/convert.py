@@ -340,8 +340,11 @@ def _rebuilt(
 
 def _program(model: Any) -> None:
     """Program the layers whose weights are there."""
+    # Of fifty layers whose inputs are clipped, one warning says it.
+    told: set[str] = set()
     for layer in all_analog_layers(model):
         if layer.built:
+            layer.tell_together(told)
             layer.synchronize()
 
 

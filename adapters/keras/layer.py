@@ -129,6 +129,10 @@ class AnalogLayer(keras.layers.Layer):
             self.stream,
         )  # fmt: skip
 
+    def tell_together(self, told: set[str]) -> None:
+        """Say of lost values only what no layer has said that shares ``told``."""
+        self._built_chip().told = told
+
     def _built_chip(self) -> Chip:
         if self._chip is None:
             raise InputError(

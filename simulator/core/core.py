@@ -51,6 +51,8 @@ from simulator.core.physical_arrays import ArrayPart, parts_of
 from simulator.errors import InputError, ShapeError
 from simulator.hardware.build import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
+from simulator.multiply.lookout import FIRST_CALLS, SAMPLE, Watch
+from simulator.multiply.loss import thinned
 from simulator.multiply.multiplier import Multiplier, VectorNumbers
 from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
@@ -129,12 +131,17 @@ class AnalogCore(PartitionNames, ArrayLike):
         self._numbers = VectorNumbers(numbering)
 
     @cached_property
+    def watch(self) -> Watch:
+        """What is said, once, of values that are lost to ranges."""
+        return Watch(self.params)
+
+    @cached_property
     def _mvm(self) -> Multiplier:
-        return Multiplier(self.chip, "mvm", self._numbers)
+        return Multiplier(self.chip, "mvm", self._numbers, self.watch)
 
     @cached_property
     def _vmm(self) -> Multiplier:
-        return Multiplier(self.chip, "vmm", self._numbers)
+        return Multiplier(self.chip, "vmm", self._numbers, self.watch)
 
     # -- programming -------------------------------------------------------------------------
 
@@ -173,7 +180,9 @@ class AnalogCore(PartitionNames, ArrayLike):
         warn_two_sided(self.params, matrix.dtype)
         xp = self._backend.xp
         weights = expand_matrix(matrix, xp) if self.complex_valued else matrix
-        self.chip.program(weights, self._weight_scaling(weights), matrix.dtype, draw)
+        scaling = self._weight_scaling(weights)
+        self._look_at_weights(weights, scaling)
+        self.chip.program(weights, scaling, matrix.dtype, draw)
         self._forget()
 
     @on_device
@@ -313,6 +322,13 @@ class AnalogCore(PartitionNames, ArrayLike):
             return WeightScaling(limits.min, limits.max, limits.clipping)
         limit = symmetric_limit(weights, limits.percentile, self._backend.xp)
         return WeightScaling(-limit, limit, limits.clipping)
+
+    def _look_at_weights(self, weights: Any, scaling: WeightScaling) -> None:
+        """Tell, in one of the first programmings, of weights that a given range clips."""
+        given = scaling.clipping and not self.params.core.mapping.weights.percentile
+        if given and self.chip.programmings < FIRST_CALLS:
+            few = self._backend.to_host(thinned(weights.reshape(-1), SAMPLE))
+            self.watch.weights(few, scaling.low, scaling.high)
 
     # -- reading back ------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from simulator.backend import Backend
 from simulator.circuits import Circuit
-from simulator.converters import ADC, DAC, ConverterRange
+from simulator.converters import ADC, DAC, CircuitADC, ConverterRange
 from simulator.devices import Cell, Device
 from simulator.devices.generic import spread_of
 from simulator.hardware.values import Value
@@ -27,6 +27,9 @@ from simulator.parameters.core_parameters import (
     CoreStyle,
 )
 from simulator.parameters.xbar_parameters import ADCRangeLimits
+
+# A level this close to zero, in steps, is one at zero.
+CLOSE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,21 @@ class Periphery(Value):
             return True
         converted = self.dac.convert(backend.xp.zeros(1), *self.dac_limits, backend.kernels)
         return float(converted[0]) == 0.0
+
+    def reads_zero(self, inputs: tuple[int, ...]) -> bool:
+        """True where a current of zero becomes a code of zero, in tiles of so many inputs.
+
+        Of a model whose levels are not known, also; but circuits have none at zero. Rounding by
+        chance has a code of zero in the mean.
+        """
+        if self.adc.is_ideal or self.adc.stochastic_rounding:
+            return True
+        levels = self.adc.levels(*self.adc_limits(inputs))
+        if levels is None:
+            return not isinstance(self.adc, CircuitADC)
+        low, high, steps = levels
+        zero = low * steps / (high - low)
+        return bool((np.abs(zero - np.rint(zero)) < CLOSE).all())
 
     @cached_property
     def has_mismatch(self) -> bool:

@@ -90,12 +90,17 @@ class ConverterBank(Saved):
     """What was fixed when converters were made; it follows from the seed."""
 
 
+# What fields were called in the time of these files.
+BEFORE = {"given": "calibrated"}
+
+
 def _hardware(saved: Any) -> Hardware:
     """Hardware as it was read from the parameters, without what followed from it."""
     values = {field.name: getattr(saved, field.name) for field in dataclasses.fields(Hardware)}
     for name in DIRECTIONS.values():
         fields = dataclasses.fields(Periphery)
-        values[name] = Periphery(*(getattr(values[name], field.name) for field in fields))
+        names = (BEFORE.get(field.name, field.name) for field in fields)
+        values[name] = Periphery(*(getattr(values[name], before) for before in names))
     return Hardware(**values)
 
 

@@ -22,6 +22,7 @@ Gmax, currents of the product of both.
 - ``limit``: the largest current of a line, for vectors that can reach it
 - ``currents``: the axes, and how they merge before the converter
 - ``readout``: currents to results: noise, ADC, shift and add, offset, scale
+- ``lookout``, ``loss``: what ranges take from values, looked at now and then, and told once
 - ``recorder``: what converters see, in bounded memory
 
 What is fixed before lies in `simulator.hardware` (when a core is built) and `simulator.chip` (when

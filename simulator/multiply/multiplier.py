@@ -10,6 +10,7 @@ from functools import lru_cache
 from simulator.backend import Backend
 from simulator.chip.chip import Chip
 from simulator.chip.programmed import Programmed
+from simulator.multiply.lookout import Watch
 from simulator.multiply.path import Path
 from simulator.multiply.products import Product
 from simulator.multiply.recorder import Recorder
@@ -44,7 +45,9 @@ class VectorNumbers:
 class Multiplier:
     """Products with all tiles of a chip in one direction."""
 
-    def __init__(self, chip: Chip, direction: str, numbers: VectorNumbers) -> None:
+    def __init__(
+        self, chip: Chip, direction: str, numbers: VectorNumbers, watch: Watch | None = None
+    ) -> None:
         self.backend, self.numbers = chip.backend, numbers
         self.outputs = (chip.rows if direction == "mvm" else chip.cols).length
         self.paths = tuple(
@@ -52,6 +55,7 @@ class Multiplier:
                 tiles,
                 getattr(tiles, direction),
                 Recorder(len(tiles.hardware.code.merge)) if tiles.hardware.record else None,
+                watch,
             )
             for tiles in chip.tiles
         )

@@ -20,6 +20,7 @@ from simulator.multiply import routes
 from simulator.multiply.currents import Call
 from simulator.multiply.drive import Drive
 from simulator.multiply.limit import ColumnLimit
+from simulator.multiply.lookout import Lookout, Watch
 from simulator.multiply.products import MatrixProduct, Product
 from simulator.multiply.readout import Readout
 from simulator.multiply.recorder import Recorder
@@ -37,12 +38,14 @@ ROUTES = {
 class Path(Value):
     """The signal path of one direction, fixed when the core is built.
 
-    ``recorder`` keeps what the ADCs see; None where that is not asked for.
+    ``recorder`` keeps what the ADCs see; None where that is not asked for. ``watch`` tells of
+    values that are lost to ranges; None where nobody is to be told.
     """
 
     tiles: Tiles
     plan: Plan
     recorder: Recorder | None = None
+    watch: Watch | None = None
 
     def multiply(
         self, chip: Programmed, inputs: Inputs, scaling: InputScaling, vectors: VectorNumbers,
@@ -56,6 +59,8 @@ class Path(Value):
         """
         conductances = chip.vmm if self.plan.direction.name == "vmm" else chip.mvm
         call = Call(conductances, vectors, product, scaling)
+        if self._lookout is not None:
+            self._lookout.call(inputs, scaling)
         # Asked for all vectors at once: how work is cut must not change a result.
         waiting = self._can_wait and conductances.is_waiting
         solved = waiting and conductances.waits(vectors.size * self.plan.pulses)
@@ -106,7 +111,9 @@ class Path(Value):
         draws = direction.draws(tiles.backend, tiles.random)
         adc = self.plan.periphery.adc
         made = ConverterBank(tiles.backend, adc, direction, tiles.random)
-        return Readout(tiles.backend, tiles.hardware, self.plan, draws, made, self.recorder)
+        return Readout(
+            tiles.backend, tiles.hardware, self.plan, draws, made, self.recorder, self._lookout
+        )
 
     @cached_property
     def product(self) -> MatrixProduct:
@@ -119,6 +126,15 @@ class Path(Value):
         if hardware.column_limit <= 0:
             return None
         return ColumnLimit(self.tiles.backend, hardware, self.plan)
+
+    @cached_property
+    def _lookout(self) -> Lookout | None:
+        """None where there is no range that could lose anything."""
+        periphery, hardware = self.plan.periphery, self.tiles.hardware
+        ideal = periphery.dac.is_ideal and periphery.adc.is_ideal and self._limit is None
+        if ideal or self.watch is None:
+            return None
+        return Lookout(self.watch, self.tiles.backend, hardware, self.plan)
 
     @cached_property
     def _route(self) -> Any:

@@ -17,6 +17,7 @@ from simulator.hardware.values import Kept, Value
 from simulator.kernels.reading import Reading, Sums
 from simulator.mapping import InputDigits
 from simulator.multiply.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Call, Currents
+from simulator.multiply.lookout import Lookout
 from simulator.multiply.recorder import Recorder
 from simulator.parameters.xbar_parameters import ADCRangeLimits
 from simulator.quantities import Amps, Array, Codes, Results, VectorNumbers, Volts
@@ -29,7 +30,7 @@ class Readout(Value):
     """The output side of one direction, fixed when the core is built.
 
     ``made`` gives what was fixed when converters of a shape were made; ``recorder`` keeps what
-    they see, where that is asked for.
+    they see, where that is asked for; ``lookout`` looks at some of it.
     """
 
     backend: Backend
@@ -38,6 +39,7 @@ class Readout(Value):
     draws: LineDraws
     made: ConverterBank
     recorder: Recorder | None = None
+    lookout: Lookout | None = None
 
     def results(self, currents: Currents, volts: Volts, call: Call) -> Results:
         """From currents at the converter to results (outputs, *rest) in the dtype of ``volts``."""
@@ -47,6 +49,9 @@ class Readout(Value):
         if spread:
             noise = Purpose.CONVERSION, currents.mean, spread, call.vectors
             currents = replace(currents, mean=self.draws.with_normals(*noise))
+        lookout = self.lookout
+        if lookout is not None and lookout.is_due and not self.periphery.adc.is_ideal:
+            lookout.currents(currents.mean, self._adc_limits, *self._code_weights)
         if self._is_plain:
             return self._read_codes(currents.mean, volts, call)
         converted = replace(currents, mean=self._convert(currents.mean, call.vectors))
@@ -120,6 +125,12 @@ class Readout(Value):
     @cached_property
     def _adc_limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.periphery.adc_limits(self.direction.inputs.sizes)
+
+    @cached_property
+    def _code_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the codes of each phase and of each slice count in a result."""
+        phases = np.ones(1) if self.digits is None else np.asarray(self.digits.merge)
+        return phases, np.abs(self.hardware.code.merge[:, 0])
 
     # -- plain converters: from currents to results in one pass ------------------------------
 

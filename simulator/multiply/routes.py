@@ -42,6 +42,14 @@ class _Route:
         """Results (outputs, *rest) of voltages."""
         raise NotImplementedError
 
+    def _clipped(self, currents: Currents) -> Currents:
+        """Currents within the column limit."""
+        assert self.limit is not None  # the plan has one
+        lookout = self.readout.lookout
+        if lookout is not None and lookout.is_due:
+            lookout.limited(currents.mean, self.limit.amps)
+        return self.limit.clipped(currents)
+
     def _merge_analog(self, currents: Currents) -> Currents:
         """What the array and its integrators add up before the converter: pairs and phases."""
         if self.hardware.pair_in_array:
@@ -159,9 +167,8 @@ class Limited(Staged):
 
     def results(self, volts: Volts, call: Call) -> Results:
         """All currents with their noise, within the limit, then as `Staged`."""
-        assert self.limit is not None  # its plan has one
         currents = self.readout.draw_noise(self._all_currents(volts, call), call.vectors)
-        currents = self._merge_analog(self.limit.clipped(currents))
+        currents = self._merge_analog(self._clipped(currents))
         return self.readout.results(currents, volts, call)
 
 
@@ -175,7 +182,7 @@ class Solved(_Route):
         flat = Call(call.conductances, call.vectors.reshape(-1), product, call.scaling)
         currents = self._currents(dense, flat)
         if self.limit is not None:
-            currents = self.limit.clipped(self.readout.draw_noise(currents, flat.vectors))
+            currents = self._clipped(self.readout.draw_noise(currents, flat.vectors))
         out = self.readout.results(self._merge_analog(currents), dense, flat)
         return out.reshape(-1, *call.vectors.shape)
 

@@ -10,6 +10,8 @@ ranges; they are in units of one device at Gmax with full-scale input, as ``cali
 
 from simulator.converters import Span
 from simulator.core.converter_ranges import ADCRange, ConverterRanges, DACRange
+from simulator.multiply.lookout import unwatched
+from simulator.multiply.loss import Loss
 from simulator.multiply.recorder import Recorder
 from simulator.profile.models import converter_models
 from simulator.profile.ranges import METHODS, Choice, Sample, quantisation_error
@@ -21,6 +23,7 @@ __all__ = [
     "Choice",
     "ConverterRanges",
     "DACRange",
+    "Loss",
     "Recorder",
     "Sample",
     "Span",
@@ -29,4 +32,5 @@ __all__ = [
     "adc_samples",
     "converter_models",
     "quantisation_error",
+    "unwatched",
 ]

@@ -2,6 +2,7 @@
 
 - ``addresses``: who draws where: every slot and bit field in one table.
 - ``streams``: purposes, their keys, and where the seed of a core comes from.
+- ``branches``: forked processes, which draw numbers of their own.
 - ``draws``: numbers for the lines of an array and for results.
 """
 

@@ -20,6 +20,7 @@ import numpy as np
 from simulator.backend.device import Backend
 from simulator.errors import ParameterError
 from simulator.kernels.reference import philox
+from simulator.randomness import branches
 
 
 class Purpose(IntEnum):
@@ -37,6 +38,10 @@ class Purpose(IntEnum):
     STEPS = 7
 
 
+# What is fixed as chips are made and programmed: the same in all processes that share them.
+OF_CHIPS = frozenset({Purpose.FABRICATION, Purpose.PROGRAMMING})
+
+
 @dataclass(frozen=True)
 class Stream:
     """Random numbers of one purpose of one core."""
@@ -45,14 +50,19 @@ class Stream:
     key: tuple[int, int]
 
     @classmethod
-    def open(cls, backend: Backend, seed: int, stream: int, purpose: Purpose) -> Stream:
-        """The stream of ``purpose`` for a 64-bit ``seed`` and a 64-bit ``stream`` number."""
+    def open(
+        cls, backend: Backend, seed: int, stream: int, purpose: Purpose, branch: int = 0
+    ) -> Stream:
+        """The stream of ``purpose`` for a 64-bit ``seed`` and a 64-bit ``stream`` number.
+
+        ``branch``, of 32 bits, tells processes apart that were forked.
+        """
         counter = tuple(
             np.uint64(number >> shift & philox.WORD)
             for number in (seed, stream)
             for shift in (0, philox.WORD_BITS)
         )
-        words = philox.philox4x32(np, counter, (int(purpose), 0))  # type: ignore[arg-type]
+        words = philox.philox4x32(np, counter, (int(purpose), branch))  # type: ignore[arg-type]
         return cls(backend, (int(words[0]), int(words[1])))
 
     def normal(self, minor: range, major: Any, event: Any, slot: Any) -> Any:
@@ -115,15 +125,24 @@ class RandomSource:
     Without a ``seed``, 64 bits are taken from ``entropy`` at the first draw; by default from
     NumPy's global state: so ``np.random.seed`` repeats a script, and a core that draws nothing
     leaves that state alone.
+
+    ``branch`` are the numbers of the forks since it was made, see `simulator.randomness.branches`.
     """
 
     backend: Backend
     seed: int | None
     stream: int = 0
     entropy: Callable[[], int] | None = None
+    branch: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self.stream = _checked_stream(self.stream)
+        self.keys = _Keys(self)
+        branches.follow(self)
+
+    def branch_off(self, fork: int) -> None:
+        """Draw numbers of its own in each call, as a process that was forked."""
+        self.branch = (*self.branch, fork)
         self.keys = _Keys(self)
 
     @property
@@ -148,6 +167,7 @@ class RandomSource:
         # Version 0.1 kept open streams.
         self.__dict__.update({name: v for name, v in state.items() if name != "_open"})
         self.keys = _Keys(self)
+        branches.follow(self)
 
 
 class _Keys(dict):
@@ -162,7 +182,8 @@ class _Keys(dict):
         with SEEDING:
             if source.seed is None:
                 source.seed = (source.entropy or _global_entropy)()
-        key = Stream.open(source.backend, source.seed, source.stream, purpose).key
+        branch = 0 if purpose in OF_CHIPS else branches.branch_number(source.branch)
+        key = Stream.open(source.backend, source.seed, source.stream, purpose, branch).key
         self[purpose] = key
         return key
 

@@ -66,7 +66,8 @@ FOLDABLE = (
 WIRING = frozenset(
     {"_params", "_bias_rows", "path", "ideal", "auto_synchronize", "redraw", "clip_gradient",
      "epoch", "chip", "arrays", "_programmed_from", "_copy", "_held", "_windows", "_digital_pads",
-     "_reach", "_versions", "parts", "forward", "_last", "_in_step_so_far", COMPILED}
+     "_reach", "_versions", "parts", "forward", "_last", "_in_step_so_far", "_told_so_far",
+     COMPILED}
 )  # fmt: skip
 
 
@@ -220,6 +221,10 @@ def from_torch(
         if tree is not None:
             analog[id(layer)] = _convert(layer, tree, count, name, options)
     made = _replaced(copied, analog)
+    # Of fifty layers whose inputs are clipped, one warning says it.
+    told: set[str] = set()
+    for layer in analog_modules(made):
+        layer.tell_together(told)
     follow_inputs(made)
     return made
 

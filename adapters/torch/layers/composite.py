@@ -32,6 +32,10 @@ class Part(AnalogLinear):
         self.reinitialize()
 
     @property
+    def _told(self) -> set[str]:
+        return self.owner._told
+
+    @property
     def redraw(self) -> str:
         """When programming errors are drawn anew: the choice of the owner."""
         return self.owner.redraw

@@ -146,6 +146,17 @@ class AnalogLayer(LayerState, nn.Module):
         """True where the arrays hold the bias."""
         raise NotImplementedError
 
+    @property
+    def _told(self) -> set[str]:
+        """What was said of values that ranges take, by all layers that share this set."""
+        return self.__dict__.setdefault("_told_so_far", set())
+
+    def tell_together(self, told: set[str]) -> None:
+        """Say of lost values only what no layer has said that shares ``told``."""
+        self.__dict__["_told_so_far"] = told
+        for core in self.arrays:
+            core.watch.told = told
+
     # -- programming -------------------------------------------------------------------------
 
     def set_time(self, time: float) -> None:

@@ -84,6 +84,7 @@ class MatrixLayer(AnalogLayer):
                     block, self._params, empty_matrix=True, stream=stream, entropy=entropy,
                     numbering=numbering,
                 )  # fmt: skip
+                core.watch.name, core.watch.told = self.path or type(self).__name__, self._told
                 core.set_matrix(block, draw=self._draw)
             except InputError as error:
                 raise InputError(f"layer {self.path!r}: {error}") from None

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from simulator import InputError, ParameterError
+from simulator.profile import unwatched
 
 
 class Batches:
@@ -126,11 +127,12 @@ def _is_watched() -> bool:
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Inside, the model is in evaluation mode and without gradients; afterwards all is as before.
 
-    So is torch's random state: what is drawn inside is drawn again afterwards.
+    So is torch's random state: what is drawn inside is drawn again afterwards. Nothing is said of
+    values that are lost to ranges, which are what the study is about.
     """
     modes = [(module, module.training) for module in model.modules()]
     on_gpu = [p.device for p in model.parameters() if p.device.type == "cuda"][:1]
-    with torch.random.fork_rng(devices=on_gpu), torch.no_grad():
+    with torch.random.fork_rng(devices=on_gpu), torch.no_grad(), unwatched():
         model.eval()
         try:
             yield

@@ -63,6 +63,9 @@ class Crossbar:
             )
             for number, noise in enumerate(dict.fromkeys(noises))
         ]  # fmt: skip
+        for core in self.cores:
+            # The bounds of inputs and outputs are part of what is simulated.
+            core.watch.is_silent = True
         self._product = ColumnProduct(backend=self.cores[0].backend)
         self._is_programmed = False
 
