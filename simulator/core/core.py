@@ -534,6 +534,7 @@ class AnalogCore(PartitionNames, ArrayLike):
         other = self._rebuilt(trees, state)
         other._take(state)
         other.version = self.version + 1
+        other.watch.speak_as(self.watch)
         self.__dict__.clear()
         self.__dict__.update(other.__dict__)
 

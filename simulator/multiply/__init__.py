@@ -21,6 +21,7 @@ Gmax, currents of the product of both.
 - ``products``: the linear product, an argument of the multiply
 - ``limit``: the largest current of a line, for vectors that can reach it
 - ``currents``: the axes, and how they merge before the converter
+- ``variances``: noise of inputs whose squares leave the range of floats
 - ``readout``: currents to results: noise, ADC, shift and add, offset, scale
 - ``lookout``, ``loss``: what ranges take from values, looked at now and then, and told once
 - ``recorder``: what converters see, in bounded memory

@@ -35,11 +35,13 @@ class Call:
 class Currents:
     """Mean currents, and the variance that read noise gives them (None: no noise to draw).
 
-    Spreads of different cells are independent, so variances add up with squared weights.
+    Spreads of different cells are independent, so variances add up with squared weights. They are
+    in units of ``4**exponents`` (None: all of one), see `simulator.multiply.variances`.
     """
 
     mean: Amps
     variance: Array | None = None
+    exponents: Array | None = None
 
     def merge(self, axis: int, weights: Array) -> Currents:
         """Weighted sum over ``axis``, which stays with length 1."""
@@ -51,7 +53,8 @@ class Currents:
         mean = (self.mean * w).sum(axis=axis, keepdims=True)
         if self.variance is None:
             return Currents(mean)
-        return Currents(mean, (self.variance * w * w).sum(axis=axis, keepdims=True))
+        variance = (self.variance * w * w).sum(axis=axis, keepdims=True)
+        return replace(self, mean=mean, variance=variance)
 
     def merge_pairs(self) -> Currents:
         """Positive minus negative cells; currents without pairs stay as they are."""
@@ -60,4 +63,5 @@ class Currents:
         difference = self.mean[:, :, :, :, :1] - self.mean[:, :, :, :, 1:]
         if self.variance is None:
             return Currents(difference)
-        return Currents(difference, self.variance.sum(axis=SIDE, keepdims=True))
+        variance = self.variance.sum(axis=SIDE, keepdims=True)
+        return replace(self, mean=difference, variance=variance)

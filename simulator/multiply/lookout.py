@@ -59,6 +59,10 @@ class Watch:
     told: set[str] = field(default_factory=set)
     is_silent: bool = False
 
+    def speak_as(self, other: Watch) -> None:
+        """Take over the name of another, and what was said so far."""
+        self.name, self.told, self.is_silent = other.name, other.told, other.is_silent
+
     def tell(self, kind: str, words: str) -> None:
         """Warn of a kind of loss."""
         if self.is_silent or kind in self.told or _unwatched.get():

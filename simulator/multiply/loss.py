@@ -59,7 +59,11 @@ class Loss:
         values = np.asarray(values, dtype=np.float64)
         if not values.size:
             return cls()
-        step = np.subtract(high, low) / (levels - 1) if levels > 1 else 0.0
+        reach = float(np.abs(values).max())
+        # Squares of any values stay in the range of floats.
+        unit = reach or 1.0
+        values, low, high = values / unit, np.divide(low, unit), np.divide(high, unit)
+        step = (high - low) / (levels - 1) if levels > 1 else 0.0
         below = float(np.mean(values < low - step / 2))
         above = float(np.mean(values > high + step / 2))
         signal = _power(values, weights)
@@ -70,7 +74,7 @@ class Loss:
             below=below,
             clipped=math.sqrt(clipped / signal) if signal else 0.0,
             rounded=math.sqrt(rounded / signal) if signal else 0.0,
-            reach=float(np.abs(values).max()),
+            reach=reach,
             zeros=float(np.mean(values == 0)),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from simulator.backend import Backend
 from simulator.chip.converters import ConverterBank
 from simulator.chip.programmed import Programmed
-from simulator.errors import NotSupportedError, require_shape
+from simulator.errors import InputError, NotSupportedError, require_shape
 from simulator.hardware import Direction, Hardware, Periphery, Plan
 from simulator.hardware.values import Kept, Value
 from simulator.kernels.reading import Reading, Sums
@@ -19,6 +19,7 @@ from simulator.mapping import InputDigits
 from simulator.multiply.currents import OUT_PART, OUTPUT, REST, SIDE, SLICE, Call, Currents
 from simulator.multiply.lookout import Lookout
 from simulator.multiply.recorder import Recorder
+from simulator.multiply.variances import scaled
 from simulator.parameters.xbar_parameters import ADCRangeLimits
 from simulator.quantities import Amps, Array, Codes, Results, VectorNumbers, Volts
 from simulator.randomness import Purpose
@@ -49,6 +50,7 @@ class Readout(Value):
         if spread:
             noise = Purpose.CONVERSION, currents.mean, spread, call.vectors
             currents = replace(currents, mean=self.draws.with_normals(*noise))
+            self._require_finite(currents.mean, call)
         lookout = self.lookout
         if lookout is not None and lookout.is_due and not self.periphery.adc.is_ideal:
             lookout.currents(currents.mean, self._adc_limits, *self._code_weights)
@@ -62,7 +64,23 @@ class Readout(Value):
         if currents.variance is None:
             return currents
         normals = self.draws.for_lines(Purpose.READ_NOISE, "normals", currents.mean.shape, vectors)
+        if currents.exponents is not None:
+            normals = scaled(normals, currents.exponents)
         return Currents(self.backend.kernels.add_noise(currents.mean, currents.variance, normals))
+
+    def _require_finite(self, amps: Amps, call: Call) -> None:
+        """Raise InputError where currents exceed the range of floats, and noise has no meaning.
+
+        Only here is a scale without limits left in: elsewhere converters clip, or it cancels.
+        """
+        with np.errstate(all="ignore"):
+            if self.backend.is_asynchronous or np.isfinite(amps.sum()) or np.isfinite(amps).all():
+                return
+        raise InputError(
+            f"currents exceed the range of {amps.dtype} at the input of the ADCs: inputs are in "
+            f"units of {1 / call.scaling.gain:g}, the full scale, to which xbar.adc.*.input_noise "
+            "relates; scale them, or widen core.mapping.inputs.*.min and max"
+        )
 
     @cached_property
     def periphery(self) -> Periphery:
@@ -232,7 +250,8 @@ class Readout(Value):
         chip = call.conductances.chip
         spread = self.backend.xp.sqrt(self._merged_variance(codes, chip))
         spread *= chip.weight_limit / call.scaling.gain
-        return out + spread * self.draws.for_outputs(call.vectors, out.dtype)
+        noise = spread * self.draws.for_outputs(call.vectors, out.dtype)
+        return out + scaled(noise, codes.exponents)
 
     def _merged_variance(self, codes: Currents, chip: Programmed) -> Array:
         """Variance of normalised results, from that of all currents before merging."""

@@ -21,7 +21,8 @@ from simulator.multiply.drive import Drive
 from simulator.multiply.limit import ColumnLimit
 from simulator.multiply.products import MatrixProduct, Product
 from simulator.multiply.readout import Readout
-from simulator.quantities import Amps, Conductances, Results, Volts
+from simulator.multiply.variances import VarianceOf, scaled, variance_in_range
+from simulator.quantities import Amps, Array, Conductances, Results, Volts
 
 # Currents of zones behind wires that fit a cache, and vectors that are worth a product.
 CURRENTS_AT_A_TIME, LEAST_VECTORS = 1 << 17, 16
@@ -50,6 +51,13 @@ class _Route:
             lookout.limited(currents.mean, self.limit.amps)
         return self.limit.clipped(currents)
 
+    def _variance(self, variance_of: VarianceOf, volts: Volts, call: Call) -> tuple[Array, Any]:
+        """Variances of currents, in units that keep their squares in the range of floats."""
+        if self.plan.periphery.digits is not None:
+            # A digit is at full scale or zero.
+            return variance_of(volts, call), None
+        return variance_in_range(variance_of, volts, call, self.backend)
+
     def _merge_analog(self, currents: Currents) -> Currents:
         """What the array and its integrators add up before the converter: pairs and phases."""
         if self.hardware.pair_in_array:
@@ -72,10 +80,15 @@ class Merged(_Route):
         weights, variance = call.conductances.matrix[volts.dtype]
         out = call.product.merged(weights, volts)
         if variance is not None:
-            squares = self.drive.squares(volts)
-            spread = self.backend.xp.sqrt(call.product.merged(variance, squares))
+
+            def variance_of(volts: Volts, call: Call) -> Array:
+                return call.product.merged(variance, self.drive.squares(volts))
+
+            found, exponents = self._variance(variance_of, volts, call)
+            spread = self.backend.xp.sqrt(found)
             spread *= call.conductances.chip.weight_limit
-            out += spread * self.readout.draws.for_outputs(call.vectors, out.dtype)
+            noise = spread * self.readout.draws.for_outputs(call.vectors, out.dtype)
+            out += scaled(noise, exponents)
         return out
 
 
@@ -89,11 +102,14 @@ class Folded(_Route):
         apart = self.plan.phases
         drive = self.drive
         phases = drive.phases(volts) if apart else drive.merged_phases(volts)[None]
-        noise = None
+        currents = Currents(line_currents(mean, phases, operand, product))
         if variance is not None:
-            squares = phases * phases if apart else drive.squares(volts)[None]
-            noise = line_currents(variance, squares, operand, product)
-        currents = Currents(line_currents(mean, phases, operand, product), noise)
+
+            def variance_of(volts: Volts, call: Call) -> Array:
+                squares = drive.phases(volts) ** 2 if apart else drive.squares(volts)[None]
+                return line_currents(variance, squares, operand, call.product)
+
+            currents = Currents(currents.mean, *self._variance(variance_of, volts, call))
         return self.readout.results(currents, volts, call)
 
 
@@ -111,10 +127,13 @@ class Staged(_Route):
             return self._behind_wires(operand, volts, call)
         mean, variance = operand.flat[volts.dtype]
         phases = self.drive.phases(volts)
-        noise = None
+        currents = Currents(line_currents(mean, phases, operand, call.product))
         if variance is not None:
-            noise = line_currents(variance, phases * phases, operand, call.product)
-        currents = Currents(line_currents(mean, phases, operand, call.product), noise)
+
+            def variance_of(volts: Volts, call: Call) -> Array:
+                return line_currents(variance, self.drive.phases(volts) ** 2, operand, call.product)
+
+            currents = Currents(currents.mean, *self._variance(variance_of, volts, call))
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
     def _behind_wires(self, operand: WiredOperand, volts: Volts, call: Call) -> Currents:

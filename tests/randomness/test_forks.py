@@ -1,9 +1,9 @@
 """Forked processes draw noise of their own on one chip, and the same on every run."""
 
 import copy
+import io
 import multiprocessing
 import os
-import pickle
 
 import numpy as np
 import pytest
@@ -45,12 +45,14 @@ def in_fork(call):
     if not child:
         try:
             with os.fdopen(writing, "wb") as out:
-                out.write(pickle.dumps(call()))
+                content = io.BytesIO()
+                np.save(content, call())
+                out.write(content.getvalue())
         finally:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as source:
-        found = pickle.loads(source.read())
+        found = np.load(io.BytesIO(source.read()))
     os.waitpid(child, 0)
     return found
 
