@@ -28,11 +28,16 @@ def rewire(layer: AnalogLayer, params: Any, state: dict[str, Any] | None = None)
     with torch.random.fork_rng(devices=[]):
         layer.params = params
         try:
-            layer.set_extra_state(present if state is None else state)
+            layer.set_extra_state(_of_the_chip(present if state is None else state))
         except Exception:
             layer.params = before
             layer.set_extra_state(present)
             raise
+
+
+def _of_the_chip(state: dict[str, Any]) -> dict[str, Any]:
+    """A state without the parameters of its arrays, which are to have other ones."""
+    return {**state, "arrays": [{**core, "params": None} for core in state["arrays"]]}
 
 
 def changed(params: Any, change: Change) -> Any:
