@@ -3,6 +3,8 @@
 - ``core``: `AnalogCore`.
 - ``arraylike``: what makes a core and its views behave like a matrix of NumPy; ``views``: transpose
   and parts.
+- ``numpy_functions``: what each function of NumPy does with a core; ``contraction``: sums over its
+  rows and columns among other operands; ``read_back``: numbers about the matrix that it holds.
 - ``checks``, ``dtypes``, ``complex_matrices``: what may be programmed, in which numbers.
 - ``partition_names``, ``physical_arrays``: parts and arrays under the names that scripts know.
 - ``conductance_maps``: measured conductances for the cells.

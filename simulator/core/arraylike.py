@@ -7,14 +7,18 @@ view define.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from simulator.errors import InputError, ShapeError
+from simulator.core.read_back import ReadBack
+from simulator.errors import InputError, NotSupportedError, ShapeError
 
 if TYPE_CHECKING:
     from simulator.backend import Backend
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 NUMERIC_KINDS = "biufc"
 # Values that are added up faster than a library for products begins.
 SMALL = 1 << 14
+# Functions of ``scipy.sparse`` that turn the other operand of a product into an array.
+SPARSE_PRODUCTS = frozenset(
+    ("_matmul_dispatch", "_mul_dispatch", "_rmatmul_dispatch", "_rmul_dispatch", "matvec", "matmat")
+    + ("rmatvec", "rmatmat", "dot", "rdot")
+)
 
 
 def numeric_array(values: Any, what: str, backend: Backend) -> Any:
@@ -30,7 +39,8 @@ def numeric_array(values: Any, what: str, backend: Backend) -> Any:
         raise InputError(f"{what}: is a masked array; fill it first")
     try:
         array = values if type(values) is backend.xp.ndarray else backend.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
+        # A tensor that records its history, for one, raises RuntimeError.
         raise InputError(f"{what}: cannot be read as an array of numbers ({error})") from None
     if array.dtype.kind not in NUMERIC_KINDS:
         raise InputError(f"{what}: dtype is {array.dtype}; allowed are numbers")
@@ -83,8 +93,14 @@ def on_device(method: Method) -> Method:
     return cast(Method, run)
 
 
-class ArrayLike(ABC):
-    """Matrix multiplication, slicing and NumPy dispatch for anything with ``_apply``."""
+class ArrayLike(ReadBack, NDArrayOperatorsMixin, ABC):
+    """Matrix multiplication, slicing and NumPy dispatch for anything with ``_apply``.
+
+    ``@`` goes through the arrays. Other operators, and the methods of ``ReadBack``, see the matrix
+    that the cells hold and give plain arrays; in place (``core += 1``) they are refused.
+    """
+
+    __hash__ = ReadBack.__hash__
 
     __array_priority__ = 101.0
     shape: tuple[int, ...]
@@ -194,11 +210,10 @@ class ArrayLike(ABC):
         )
         return self.backend.xp.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, -2)
 
-    @on_device
     def rmatmat(self, mat: Any) -> Any:
         """``X @ A`` for matrices and stacks of them.
 
-        SciPy's operators mean ``A.conj().T @ X`` by this name; see ``as_linear_operator``.
+        SciPy's operators mean ``A.conj().T @ X`` by this name, and get that.
 
         Args:
             mat: (..., k, m): k vectors, one for each row.
@@ -210,6 +225,12 @@ class ArrayLike(ABC):
             ShapeError: another shape.
             InputError: values that are not finite numbers; no programming yet.
         """
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("scipy.sparse.linalg"):
+            return self._rows_product(mat.conj().T).conj().T
+        return self._rows_product(mat)
+
+    @on_device
+    def _rows_product(self, mat: Any) -> Any:
         x = self._input(mat)
         if x.ndim < 2 or x.shape[-1] != self.shape[0]:
             raise self._mismatch(x, f"(..., k, {self.shape[0]})")
@@ -288,10 +309,7 @@ class ArrayLike(ABC):
         return array
 
     def as_linear_operator(self) -> Any:
-        """This core as a ``scipy.sparse.linalg.LinearOperator``, its adjoint included.
-
-        SciPy's own conversion takes ``rmatmat`` for the adjoint; here it means ``X @ A``.
-        """
+        """This core as a ``scipy.sparse.linalg.LinearOperator``, its adjoint included."""
         from scipy.sparse.linalg import LinearOperator
 
         return LinearOperator(
@@ -299,7 +317,7 @@ class ArrayLike(ABC):
             matvec=self.matvec,
             rmatvec=self.rmatvec,
             matmat=self.matmat,
-            rmatmat=lambda x: self.rmatmat(x.conj().T).conj().T,
+            rmatmat=lambda x: self._rows_product(x.conj().T).conj().T,
             dtype=self.dtype,
         )
 
@@ -318,28 +336,30 @@ class ArrayLike(ABC):
     # -- NumPy -------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        _refuse_hidden_product(sys._getframe(1))
         matrix = self.backend.to_host(self.get_matrix())
         return matrix if dtype is None else matrix.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """``np.matmul`` is analog; every other function sees the matrix that is read back."""
-        if ufunc is np.matmul and method == "__call__":
+        if ufunc is np.matmul and not kwargs and method == "__call__":
             left, right = inputs
-            result = left @ right if isinstance(left, ArrayLike) else right.__rmatmul__(left)
-            return _into(result, kwargs)
-        return getattr(ufunc, method)(*_read_back(inputs), **kwargs)
+            return left @ right if isinstance(left, ArrayLike) else right.__rmatmul__(left)
+        from simulator.core import numpy_functions
+
+        return numpy_functions.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """``np.dot`` is analog; every other function sees the matrix that is read back."""
-        if func is np.dot:
-            args, kwargs = list(args), dict(kwargs)
-            args += [kwargs.pop(name) for name in ("a", "b")[len(args) :]]
-            left, right, *rest = args
-            if rest:
-                kwargs["out"] = tuple(rest)
-            result = left.dot(right) if isinstance(left, ArrayLike) else right.rdot(left)
-            return _into(result, kwargs)
-        return func(*_read_back(args), **{k: _read_back(v) for k, v in kwargs.items()})
+        from simulator.core import numpy_functions
+
+        return numpy_functions.call_function(func, args, kwargs)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        """The matrix that the cells hold, for frameworks that read other ones' arrays."""
+        return np.array(self).__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Where ``__dlpack__`` gives the matrix: in the memory of the host."""
+        return np.empty(0).__dlpack_device__()
 
     # -- array face --------------------------------------------------------------------------
 
@@ -385,26 +405,11 @@ class ArrayLike(ABC):
         return rows, cols
 
 
-def _into(result: Any, kwargs: dict[str, Any]) -> Any:
-    """The result of an analog product, in ``out`` where the caller gives one."""
-    out = kwargs.pop("out", None)
-    if kwargs:
-        raise TypeError(f"an analog product takes no {', '.join(kwargs)}; use core.output_dtype")
-    if out is None:
-        return result
-    (target,) = out if isinstance(out, tuple) else (out,)
-    if target.shape != result.shape:
-        raise ShapeError(f"out of shape {target.shape} for a product of shape {result.shape}")
-    target[...] = result
-    return target
-
-
-def _read_back(value: Any) -> Any:
-    if isinstance(value, ArrayLike):
-        matrix = np.array(value)
-        # A function that writes into its argument would write into this copy.
-        matrix.flags.writeable = False
-        return matrix
-    if isinstance(value, (list, tuple)):
-        return type(value)(_read_back(v) for v in value)
-    return value
+def _refuse_hidden_product(caller: FrameType) -> None:
+    """Refuse to be read by a product of SciPy's sparse matrices, which asks no operand first."""
+    module = caller.f_globals.get("__name__", "")
+    if module.startswith("scipy.sparse") and caller.f_code.co_name in SPARSE_PRODUCTS:
+        raise NotSupportedError(
+            "a sparse matrix or an operator of SciPy times a core: SciPy multiplies by the matrix "
+            "that is read back; write x.toarray() @ core, or core.get_matrix() for a digital result"
+        )

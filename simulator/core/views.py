@@ -145,11 +145,9 @@ class MaskedCore(ArrayLike):
         self._require_matrix()
         return super().matmat(mat)
 
-    @on_device
-    def rmatmat(self, mat: Any) -> Any:
-        """``X @ view`` for a two-dimensional view."""
+    def _rows_product(self, mat: Any) -> Any:
         self._require_matrix()
-        return super().rmatmat(mat)
+        return super()._rows_product(mat)
 
     def _require_matrix(self) -> None:
         if self.ndim != 2:
