@@ -453,6 +453,24 @@ class AnalogCore(PartitionNames, ArrayLike):
         """True where an input of zero becomes a voltage of exactly zero."""
         return all(path.plan.periphery.keeps_zero(self._backend) for path in self._mvm.paths)
 
+    def own_input_limits(self, x: Any, transposed: bool = False) -> Any:
+        """Ends of the range that each vector of a call has for itself; inputs beyond are clipped.
+
+        Args:
+            x: (inputs, vectors), or with ``transposed`` (outputs, vectors), in units of the inputs.
+            transposed: those of ``x @ core`` instead of ``core @ x``.
+
+        Returns:
+            The end X of the range [-X, X] of each vector, (vectors,). None where vectors have no
+            ranges of their own (``core.mapping.inputs.mvm.percentile_scope``), or no input lies
+            beyond.
+        """
+        path = (self._vmm if transposed else self._mvm).paths[0]
+        percentile = path.plan.periphery.percentile
+        if not path.scales_each_vector or percentile is None or percentile >= 1:
+            return None
+        return path.drive.limits(x)
+
     def converter_ranges(self, transposed: bool = False) -> ConverterRanges:
         """Levels and full-scale limits of the DACs and the ADCs of one direction.
 

@@ -212,6 +212,7 @@ def _periphery(
         input_low=inputs.min if percentile is None else 0.0,
         input_high=inputs.max if percentile is None else 0.0,
         percentile=percentile,
+        each_vector=percentile is not None and inputs.percentile_scope == "vector",
     )
     return periphery if adc.is_ideal else _with_adc_range(periphery, params, direction, code)
 

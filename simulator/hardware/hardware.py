@@ -37,8 +37,8 @@ class Periphery(Value):
     """The converters of one direction: DACs that drive the input lines, ADCs that read outputs.
 
     Inputs from ``input_low`` to ``input_high`` are the full scale; with ``percentile`` each call
-    has a full scale of its own. ``given``: ADC limits (slices, 2) that are the same for arrays of
-    any size; None where they follow from the ``range``.
+    has a full scale of its own, and with ``each_vector`` each of its vectors. ``given``: ADC limits
+    (slices, 2) that are the same for arrays of any size; None where they follow from the ``range``.
     """
 
     dac: DAC
@@ -51,6 +51,7 @@ class Periphery(Value):
     input_low: float
     input_high: float
     percentile: float | None
+    each_vector: bool = False
 
     @cached_property
     def fixed_scaling(self) -> InputScaling | None:

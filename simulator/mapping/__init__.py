@@ -16,7 +16,12 @@ from simulator.mapping.cells import CellStyle, OneSidedPair, SingleCell, TwoSide
 from simulator.mapping.code import WeightCode
 from simulator.mapping.digits import InputDigits, SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
-from simulator.mapping.scaling import InputScaling, WeightScaling, symmetric_limit
+from simulator.mapping.scaling import (
+    InputScaling,
+    WeightScaling,
+    symmetric_limit,
+    symmetric_limits,
+)
 
 __all__ = [
     "CellLevels",
@@ -31,4 +36,5 @@ __all__ = [
     "WeightScaling",
     "WholeWeight",
     "symmetric_limit",
+    "symmetric_limits",
 ]

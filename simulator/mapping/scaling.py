@@ -39,6 +39,39 @@ def symmetric_limit(values: Array, percentile: float, xp: ModuleType) -> float:
     return limit if limit > 0 else TINY
 
 
+def symmetric_limits(vectors: Array, percentile: float, xp: ModuleType) -> Array:
+    """`symmetric_limit` of every vector on its own.
+
+    Args:
+        vectors: (lines, vectors), floats.
+        percentile: As in `symmetric_limit`.
+        xp: Array module of ``vectors``.
+
+    Returns:
+        The limits (vectors,), above zero, in the dtype of the vectors.
+    """
+    kind = vectors.dtype.type
+    if vectors.size == 0:
+        return xp.full(vectors.shape[1], kind(TINY))
+    if percentile >= 1:
+        limits = xp.maximum(vectors.max(axis=0), -vectors.min(axis=0)) * kind(percentile)
+    else:
+        limits = _larger_quantile(vectors, percentile, xp)
+    return xp.where(limits > 0, limits, kind(TINY))
+
+
+def _larger_quantile(vectors: Array, percentile: float, xp: ModuleType) -> Array:
+    """The larger magnitude of a quantile of each vector and of its mirror image."""
+    last = len(vectors) - 1
+    low = min(math.floor(percentile * last), max(last - 1, 0))
+    high, share = min(low + 1, last), vectors.dtype.type(percentile * last - low)
+    rows = xp.array(vectors.T, order="C")
+    # Four values of each vector are looked at: nothing else need be in order.
+    rows.partition(sorted({low, high, last - high, last - low}), axis=1)
+    first, second = rows[:, [low, last - low]], rows[:, [high, last - high]]
+    return xp.abs(first + (second - first) * share).max(axis=1)
+
+
 @dataclass(frozen=True)
 class WeightScaling:
     """The matrix in units of the largest magnitude of its range.

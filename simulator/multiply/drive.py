@@ -12,7 +12,7 @@ from simulator.backend import Backend
 from simulator.errors import require_shape
 from simulator.hardware import Periphery
 from simulator.hardware.values import Value
-from simulator.mapping import InputScaling, symmetric_limit
+from simulator.mapping import InputScaling, symmetric_limit, symmetric_limits
 from simulator.quantities import Array, Inputs, Volts
 
 
@@ -29,8 +29,16 @@ class Drive(Value):
         if periphery.fixed_scaling is not None:
             return periphery.fixed_scaling
         assert periphery.percentile is not None
+        if periphery.each_vector:
+            # Vectors come in units of their own limits.
+            return InputScaling(-1.0, 1.0, periphery.dac.signed)
         limit = symmetric_limit(values(), periphery.percentile, self.backend.xp)
         return InputScaling(-limit, limit, periphery.dac.signed)
+
+    def limits(self, vectors: Inputs) -> Array:
+        """Full scale of every vector (lines, vectors), in the dtype of the inputs."""
+        assert self.periphery.percentile is not None
+        return symmetric_limits(vectors, self.periphery.percentile, self.backend.xp)
 
     @cached_property
     def is_ideal(self) -> bool:

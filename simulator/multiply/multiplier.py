@@ -10,9 +10,10 @@ from functools import lru_cache
 from simulator.backend import Backend
 from simulator.chip.chip import Chip
 from simulator.chip.programmed import Programmed
+from simulator.mapping import InputScaling
 from simulator.multiply.lookout import Watch
 from simulator.multiply.path import Path
-from simulator.multiply.products import Product
+from simulator.multiply.products import MatrixProduct, Product
 from simulator.multiply.recorder import Recorder
 from simulator.quantities import Array, Inputs, Results
 
@@ -85,8 +86,22 @@ class Multiplier:
         vectors: Array, product: Product | None,
     ) -> Results:  # fmt: skip
         scaling = path.plan.periphery.fixed_scaling or path.drive.scaling(values)
+        if path.scales_each_vector:
+            return self._each_in_its_range(path, chip, values(), scaling, vectors, product)
         bound = path.product if product is None else product.bound(path.plan.direction.inputs)
         return path.multiply(chip, bound.cut(inputs), scaling, vectors, bound)
+
+    def _each_in_its_range(
+        self, path: Path, chip: Programmed, columns: Inputs, scaling: InputScaling, vectors: Array,
+        product: Product | None,
+    ) -> Results:  # fmt: skip
+        """Products with vectors (lines, vectors), each in units of its own full scale."""
+        limits = path.drive.limits(columns)
+        plain = product if isinstance(product, MatrixProduct) else path.product
+        bound = plain.bound(path.plan.direction.inputs)
+        inputs = bound.cut(columns) * (1 / limits)
+        out = path.multiply(chip, inputs, scaling, vectors.reshape(-1), bound)
+        return (out * limits).reshape(-1, *vectors.shape)
 
     def _numbered(self, rest: tuple[int, ...]) -> Array:
         if not self._draws:

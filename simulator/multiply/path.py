@@ -172,6 +172,12 @@ class Path(Value):
         """True where nothing but a product is left, for any input, and nothing is drawn."""
         return self.plan.is_scale_free and self._limit is None and not self.plan.draws
 
+    @cached_property
+    def scales_each_vector(self) -> bool:
+        """True where each vector has a full scale of its own, and results depend on it."""
+        free = self.plan.is_scale_free and self._limit is None
+        return self.plan.periphery.each_vector and not free
+
     def is_one_matrix(self, chip: Programmed) -> bool:
         """True where that product is at hand as one matrix."""
         return self.is_plain and not (self._can_wait and chip.mvm.is_waiting)
@@ -197,6 +203,8 @@ class Path(Value):
         """
         conductances = chip.vmm if self.plan.direction.is_vmm else chip.mvm
         scaling = self.drive.scaling(lambda: values)
+        if self.plan.periphery.each_vector:
+            inputs = inputs / self.drive.limits(values.reshape(-1, 1))
         phases = self.drive.phases(self.drive.volts(inputs, scaling))
         if not 0 <= phase < len(phases):
             raise InputError(f"phase {phase}; the inputs are applied in {len(phases)} phase(s)")

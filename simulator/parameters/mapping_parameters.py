@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from simulator.errors import ParameterError, warn_once
+from simulator.errors import NoEffectWarning, ParameterError, warn_once, warn_user
 from simulator.schema import child, parameter
 
 from .base_parameters import BaseParameters
@@ -25,7 +25,7 @@ _PERCENTILE = (
 )
 
 
-class MappingParameters(BaseParameters):
+class RangeParameters(BaseParameters):
     """The range of values that maps to the full range of the hardware."""
 
     clipping: bool = parameter(False, type=bool, doc="clip values to the range before mapping")
@@ -76,7 +76,29 @@ class MappingParameters(BaseParameters):
             )
 
 
-class WeightMappingParameters(MappingParameters):
+class MappingParameters(RangeParameters):
+    """The range of inputs that maps to the full range of the DACs."""
+
+    percentile_scope: str = parameter(
+        "batch",
+        type=str,
+        choices=("batch", "vector"),
+        doc="what a percentile is of: all vectors of a call, whose results then depend on one "
+        "another, or each vector on its own",
+    )
+
+    def _check_combinations(self) -> None:
+        super()._check_combinations()
+        if self.percentile_scope == "vector" and self.percentile is None:
+            warn_user(
+                f"{self._where('percentile_scope')} = 'vector' has no effect:"
+                f" {self._where('percentile')} is None, so min and max give the range;"
+                " choose a percentile, 1.0 for the largest magnitude of each vector",
+                NoEffectWarning,
+            )
+
+
+class WeightMappingParameters(RangeParameters):
     """The range of matrix values, and how a matrix too large for one array is divided.
 
     Built without arguments, or with `min` or `max`, the range is explicit: min -1, max 1, no

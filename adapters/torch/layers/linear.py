@@ -12,7 +12,7 @@ from torch.nn import functional
 from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.columns import ColumnProduct
 from adapters.torch.layers.matrix import Gradients, MatrixLayer, Needs
-from adapters.torch.runtime.tensors import to_array, to_tensor
+from adapters.torch.runtime.tensors import in_torch_order, to_array, to_tensor
 
 
 class AnalogLinear(MatrixLayer, nn.Linear):
@@ -38,11 +38,22 @@ class AnalogLinear(MatrixLayer, nn.Linear):
     ) -> torch.Tensor:
         return functional.linear(x, weight, bias)
 
-    def _multiply(self, x: torch.Tensor) -> torch.Tensor:
+    def _columns(self, x: torch.Tensor) -> Any:
+        """What drives the lines, (inputs and bias lines, vectors)."""
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if self.analog_bias:
             rows = torch.cat([rows, rows.new_ones(len(rows), self._bias_rows)], dim=1)
-        columns = to_array(rows, self.core.backend).T
+        return to_array(rows, self.core.backend).T
+
+    @in_torch_order
+    def _inputs_in_range(self, x: torch.Tensor) -> torch.Tensor | None:
+        limits = self.core.own_input_limits(self._columns(x.detach()))
+        if limits is None:
+            return super()._inputs_in_range(x)
+        return x.abs() <= to_tensor(limits).reshape(*x.shape[:-1], 1)
+
+    def _multiply(self, x: torch.Tensor) -> torch.Tensor:
+        columns = self._columns(x)
         out = self.core.multiply(columns, ColumnProduct(backend=self.core.backend)).T
         # Shaped as an array: a tensor that is a view could not be changed in place by its users.
         return to_tensor(out.reshape(*x.shape[:-1], self.out_features))

@@ -285,15 +285,20 @@ class MatrixLayer(AnalogLayer):
         """Zero gradients where inputs, weights or an analog bias are clipped by their ranges."""
         if not self.clip_gradient:
             return grad_x, grad_weight, grad_bias
-        dac = self.core.converter_ranges().dac
-        if grad_x is not None and dac.low is not None:
-            grad_x = grad_x * ((x >= dac.low) & (x <= dac.high))
+        inside = None if grad_x is None else self._inputs_in_range(x)
+        if inside is not None:
+            grad_x = grad_x * inside
         if any(held.weight_clipping for held in self.arrays):
             if grad_weight is not None:
                 grad_weight = grad_weight * self._in_range(self.weight.detach())
             if grad_bias is not None and self.analog_bias:
                 grad_bias = grad_bias * self._in_range(self.bias.detach() / self._bias_rows)
         return grad_x, grad_weight, grad_bias
+
+    def _inputs_in_range(self, x: torch.Tensor) -> torch.Tensor | None:
+        """Where inputs lie in the range of the DACs; None where there is no range."""
+        dac = self.core.converter_ranges().dac
+        return None if dac.low is None else (x >= dac.low) & (x <= dac.high)
 
     def _by_group(self, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
         # Torch keeps the groups one after the other on the first axis, turned kernels too.

@@ -14,7 +14,7 @@ from adapters.torch.layers.inputs import watched
 from adapters.torch.layers.layer import AnalogLayer
 from adapters.torch.layers.models import named_layers
 from adapters.torch.study.batches import Batches, undisturbed
-from adapters.torch.study.converters import current_samples, has_adc, has_dac
+from adapters.torch.study.converters import current_samples, has_adc, has_dac, scales_each_vector
 from adapters.torch.study.tables import table
 from simulator import CrossSimParameters, ParameterError
 from simulator.profile import ADCRange, Choice, ConverterRanges
@@ -164,7 +164,12 @@ def _without_ranges(name: str, built: ConverterRanges) -> LayerRanges:
 def _input_ranges(
     model: nn.Module, data: Batches, params: Params, built: Built, choice: Choice
 ) -> dict[AnalogLayer, tuple[float, float]]:
-    driven = [layer for layer, ranges in built.items() if ranges.dac.levels > 1]
+    # A range that each vector has of its own is none that could be set.
+    driven = [
+        layer
+        for layer, ranges in built.items()
+        if ranges.dac.levels > 1 and not scales_each_vector(params[layer])
+    ]
     if not driven:
         return {}
     for layer in params:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from adapters.shared.per_layer import LayerParams
 from adapters.torch.layers.layer import AnalogLayer
 from simulator import CrossSimParameters
 from simulator.profile import Sample, adc_samples, converter_models
@@ -29,3 +30,10 @@ def current_ranges(layer: AnalogLayer) -> np.ndarray:
     ranges = [core.converter_ranges().adc for core in layer.arrays]
     lows, highs = [r.low for r in ranges], [r.high for r in ranges]
     return np.stack([np.min(lows, axis=0), np.max(highs, axis=0)], axis=1)
+
+
+def scales_each_vector(params: LayerParams) -> bool:
+    """Whether the inputs of an array have a range for each vector."""
+    trees = params if isinstance(params, list) else [params]
+    ranges = (tree.core.mapping.inputs.mvm for tree in trees)
+    return any(r.percentile is not None and r.percentile_scope == "vector" for r in ranges)
