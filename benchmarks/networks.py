@@ -89,6 +89,18 @@ def linear_layers(repeats: int) -> Timing:
         return ratio(lambda: analog(x), lambda: model(x), repeats)
 
 
+def token_ranges(repeats: int) -> Timing:
+    """A linear layer of a transformer with an input range for each token, against a fixed range."""
+    torch.manual_seed(1)
+    fixed, own = eight_bit_layers(False), eight_bit_layers(False)
+    limits = own.core.mapping.inputs.mvm
+    limits.percentile, limits.percentile_scope, limits.min, limits.max = 1.0, "vector", None, None
+    layer, x = nn.Linear(512, 512), torch.randn(8, 64, 512)
+    layers = [from_torch(nn.Sequential(layer), params) for params in (own, fixed)]
+    with torch.no_grad():
+        return ratio(lambda: layers[0](x), lambda: layers[1](x), repeats)
+
+
 def training_step(repeats: int = 100) -> Timing:
     """One Adam step of the course network with 30 % programming error, against a plain step."""
     torch.manual_seed(1)

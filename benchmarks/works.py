@@ -49,6 +49,19 @@ def against_gemm(setting: Setting, batch: int, repeats: int) -> Timing:
     return ratio(lambda: core @ problem.inputs, problem.gemm, repeats)
 
 
+def own_ranges(percentile: float, repeats: int) -> Timing:
+    """A 1024 by 1024 core with an input range for each of 256 vectors, against a fixed range."""
+    problem, cores = Problem.uniform(1024, 256), []
+    for own in (True, False):
+        p = eight_bits(problem)
+        limits = p.core.mapping.inputs.mvm
+        if own:
+            limits.percentile, limits.percentile_scope = percentile, "vector"
+        cores.append(AnalogCore(problem.matrix, p))
+    x = problem.inputs
+    return ratio(lambda: cores[0] @ x, lambda: cores[1] @ x, repeats)
+
+
 def _require_sense(core: AnalogCore, problem: Problem) -> None:
     """A product that is mostly error would be timed for nothing."""
     exact = problem.gemm()
@@ -181,6 +194,24 @@ WORKS = [
         lambda: against_gemm(bit_serial_sliced, batch=256, repeats=15),
     ),
     Work("the same, 10,000 inputs: peak memory", "GiB", 1, product_memory),
+    Work(
+        "the first row, an input range for each vector",
+        "fixed range",
+        1.1,
+        lambda: own_ranges(1.0, repeats=25),
+    ),
+    Work(
+        "the same, a range of 99.9 % of each vector",
+        "fixed range",
+        2,
+        lambda: own_ranges(0.999, repeats=25),
+    ),
+    Work(
+        "linear layer of 512 on 8x64 tokens: an input range for each token",
+        "fixed range",
+        1.15,
+        lambda: network("token_ranges", 101),
+    ),
     Work("read noise, 1024x1024, batch 16", "ms", 2, noisy_batch),
     Work("1024 tiles of 32x32, 4 slices: build", "ms", 100, tiles_built),
     Work("1024 tiles of 32x32, 4 slices: multiply one vector", "ms", 2, tiles_multiplied),

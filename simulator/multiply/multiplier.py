@@ -99,7 +99,7 @@ class Multiplier:
         limits = path.drive.limits(columns)
         plain = product if isinstance(product, MatrixProduct) else path.product
         bound = plain.bound(path.plan.direction.inputs)
-        inputs = bound.cut(columns) * (1 / limits)
+        inputs = bound.cut(columns) / limits
         out = path.multiply(chip, inputs, scaling, vectors.reshape(-1), bound)
         return (out * limits).reshape(-1, *vectors.shape)
 

@@ -137,7 +137,19 @@ class Staged(_Route):
         return currents.merge_pairs() if self.hardware.shared_line else currents
 
     def _behind_wires(self, operand: WiredOperand, volts: Volts, call: Call) -> Currents:
-        """Currents by zones of each line: from them follows how its cells disturb one another."""
+        """Currents whose cells disturb one another."""
+        means = []
+
+        def variance_of(volts: Volts, call: Call) -> Array:
+            mean, variance = self._wired_moments(operand, volts, call)
+            means.append(mean)
+            return variance
+
+        variance = self._variance(variance_of, volts, call)
+        return Currents(means[0], *variance)
+
+    def _wired_moments(self, operand: WiredOperand, volts: Volts, call: Call) -> tuple[Any, Any]:
+        """Means and variances, with all axes of currents; pairs merged where the array does so."""
         xp, pairs = self.backend.xp, self._merges_pairs
         phases = self.drive.phases(call.product.unrolled(volts))
         tiles = self.plan.direction.inputs.split(phases, self.backend)[:, None]
@@ -158,7 +170,7 @@ class Staged(_Route):
             part.reshape(*part.shape[:SLICE], -1, left, part.shape[-2], *call.vectors.shape)
             for part in moments
         )
-        return Currents(mean, variance)
+        return mean, variance
 
     def _moments(self, operand: WiredOperand, noise: LineNoise, tiles: Volts) -> tuple[Any, Any]:
         """Means and variances (phases, output parts, input parts, slices, outputs, vectors)."""

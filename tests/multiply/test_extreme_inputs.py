@@ -14,6 +14,12 @@ ROUTES = {
     "merged or folded": {},
     "staged": {"simulation.disable_fast_matmul": True},
     "recorded": {"simulation.analytics.profile_adc_inputs": True},
+    "wired": {
+        "xbar.array.parasitics.enable": True,
+        "xbar.array.parasitics.Rp_row": 0.1,
+        "simulation.parasitics_solver": "effective",
+        "simulation.read_noise_sampling": "per_output",
+    },
     "tiled": {"core.rows_max": 9, "core.cols_max": 2},
 }
 
