@@ -14,6 +14,7 @@ from simulator import AnalogCore, CrossSimParameters, NoEffectWarning
 from simulator.backend import Backend
 from simulator.kernels import ReferenceKernels
 from simulator.mapping import symmetric_limit, symmetric_limits
+from simulator.testing import fake_backend
 
 STYLES = "one_sided", "two_sided", "offset", "unit", "sliced_unit", "sliced_balanced"
 
@@ -177,6 +178,16 @@ def test_work_is_cut_without_a_trace():
     close(cut, whole, matrix, x)
     plain = Backend("numpy", np, ReferenceKernels(np))
     close(core_of(matrix, params(), backend=plain) @ x, whole, matrix, x)
+
+
+@pytest.mark.parametrize("percentile", [1.0, 0.8])
+def test_a_device_gives_what_the_host_gives(percentile):
+    """On a device that refuses to meet host arrays; no value is looked at."""
+    (matrix, x), backend = problem(), fake_backend()
+    p = params(percentile=percentile, core__rows_max=4)
+    device = core_of(backend.asarray(matrix), p, backend=backend)
+    got = backend.to_host(device @ backend.asarray(x))
+    close(got, core_of(matrix, p) @ x, matrix, x)
 
 
 def test_a_look_inside_meets_the_same_voltages():
