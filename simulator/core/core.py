@@ -62,6 +62,7 @@ from simulator.verification import WriteVerify, checked_rule
 
 if TYPE_CHECKING:
     from simulator.core.converter_ranges import ConverterRanges
+    from simulator.profile import CoreReport
 
 log = logging.getLogger(__name__)
 
@@ -451,7 +452,53 @@ class AnalogCore(PartitionNames, ArrayLike):
     @on_device
     def keeps_zero(self) -> bool:
         """True where an input of zero becomes a voltage of exactly zero."""
-        return all(path.plan.periphery.keeps_zero(self._backend) for path in self._mvm.paths)
+        return self.drives_zero()
+
+    @on_device
+    def drives_zero(self, transposed: bool = False) -> bool:
+        """True where an input of zero becomes a voltage of exactly zero, in one direction.
+
+        Args:
+            transposed: that of ``x @ core`` instead of ``core @ x``.
+        """
+        paths = (self._vmm if transposed else self._mvm).paths
+        return all(path.plan.periphery.keeps_zero(self._backend) for path in paths)
+
+    def reads_zero(self, transposed: bool = False) -> bool:
+        """True where a current of zero becomes a code of zero, in one direction.
+
+        Args:
+            transposed: that of ``x @ core`` instead of ``core @ x``.
+        """
+        plans = [path.plan for path in (self._vmm if transposed else self._mvm).paths]
+        return all(plan.periphery.reads_zero(plan.direction.inputs.sizes) for plan in plans)
+
+    def report(
+        self, x: Any, matrix: Any = None, *, transposed: bool = False, draws: int = 5
+    ) -> CoreReport:
+        """How exact this core is on real inputs, which effect costs most, and what to change.
+
+        The core stays as it is. It takes some seconds for a large matrix: every effect is switched
+        off, and left on alone, on several chips of the same hardware.
+
+        Args:
+            x: (n,) or (n, k) as in ``core @ x``; (m,) or (k, m) as in ``x @ core`` where
+                ``transposed``.
+            matrix: (m, n), what the core was programmed with; None takes what the cells hold.
+            transposed: look at products from the left.
+            draws: chips that are drawn; at least 2 for intervals.
+
+        Returns:
+            A frozen value, ``simulator.profile.CoreReport``, that prints as tables and advice.
+
+        Raises:
+            ShapeError: inputs or a matrix of another shape.
+            InputError: values that are not finite; no programming yet.
+            ParameterError: a number of draws below 1.
+        """
+        from simulator.profile import report
+
+        return report(self, x, matrix, transposed=transposed, draws=draws)
 
     def own_input_limits(self, x: Any, transposed: bool = False) -> Any:
         """Ends of the range that each vector of a call has for itself; inputs beyond are clipped.
@@ -545,8 +592,8 @@ class AnalogCore(PartitionNames, ArrayLike):
             self._take(state)
             return
         saved = states.parameters_from(state)
-        trees = states.settled(self._trees, *saved, strict=strict)
-        if trees == self._trees:
+        trees = states.settled(self.trees, *saved, strict=strict)
+        if trees == self.trees:
             self._take(state)
             return
         other = self._rebuilt(trees, state)
@@ -557,11 +604,11 @@ class AnalogCore(PartitionNames, ArrayLike):
         self.__dict__.update(other.__dict__)
 
     def _design(self) -> dict[str, Any]:
-        return {"shape": list(self._shape), **states.plain_parameters(self._trees)}
+        return {"shape": list(self._shape), **states.plain_parameters(self.trees)}
 
     @property
-    def _trees(self) -> list[CrossSimParameters]:
-        """The parameters, one tree or one for each array."""
+    def trees(self) -> list[CrossSimParameters]:
+        """The parameters that the arrays were built with: one tree, or one for each array."""
         trees = self.chip.trees
         return trees if any(tree != trees[0] for tree in trees[1:]) else trees[:1]
 
@@ -570,7 +617,7 @@ class AnalogCore(PartitionNames, ArrayLike):
         for tree in trees:
             tree.validate()
         other = copy.copy(self)
-        for name in ("_mvm", "_vmm", "_may_be_fast"):
+        for name in ("_mvm", "_vmm", "_may_be_fast", "watch"):
             other.__dict__.pop(name, None)
         core = trees[0].core
         other.params = trees[0]
@@ -761,7 +808,7 @@ class AnalogCore(PartitionNames, ArrayLike):
         parameters of their own, what they say is joined.
         """
         found: dict[str, dict[str, None]] = {}
-        for tree in self._trees:
+        for tree in self.trees:
             for name, words in active_effects(tree).items():
                 found.setdefault(name, {})[words] = None
         return {name: "; ".join(words) for name, words in found.items()}
