@@ -209,12 +209,17 @@ def _periphery(
         range_option=adc_node.adc_range_option,
         given=None,
         range=headroom,
-        input_low=inputs.min if percentile is None else 0.0,
-        input_high=inputs.max if percentile is None else 0.0,
+        input_low=_end(inputs.min) if percentile is None else 0.0,
+        input_high=_end(inputs.max) if percentile is None else 0.0,
         percentile=percentile,
         each_vector=percentile is not None and inputs.percentile_scope == "vector",
     )
     return periphery if adc.is_ideal else _with_adc_range(periphery, params, direction, code)
+
+
+def _end(value: float | None) -> float:
+    """One end of a range of inputs; NaN where it is still to be found."""
+    return np.nan if value is None else value
 
 
 def _with_adc_range(
@@ -256,6 +261,9 @@ def _with_adc_range(
 
 
 def _calibrated(node: Any, path: str, slices: int) -> np.ndarray:
+    """The given limits, (slices, 2); NaN where they are still to be found."""
+    if not np.size(node.calibrated_range):
+        return np.full((slices, 2), np.nan)
     pairs = np.atleast_2d(np.asarray(node.calibrated_range, dtype=np.float64))
     if pairs.shape != (slices, 2) or not (pairs[:, 0] < pairs[:, 1]).all():
         raise ParameterError(

@@ -54,6 +54,13 @@ class Periphery(Value):
     each_vector: bool = False
 
     @cached_property
+    def unset(self) -> tuple[str, ...]:
+        """Which ranges are still to be found, so that nothing can be multiplied."""
+        inputs = self.percentile is None and math.isnan(self.input_low)
+        outputs = self.given is not None and bool(np.isnan(self.given).any())
+        return ("inputs",) * inputs + ("outputs",) * outputs
+
+    @cached_property
     def fixed_scaling(self) -> InputScaling | None:
         """Scaling by fixed limits; None where each call has its own."""
         if self.percentile is not None:

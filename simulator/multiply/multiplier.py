@@ -10,6 +10,8 @@ from functools import lru_cache
 from simulator.backend import Backend
 from simulator.chip.chip import Chip
 from simulator.chip.programmed import Programmed
+from simulator.errors import ParameterError
+from simulator.hardware import Plan
 from simulator.mapping import InputScaling
 from simulator.multiply.lookout import Watch
 from simulator.multiply.path import Path
@@ -61,11 +63,14 @@ class Multiplier:
             for tiles in chip.tiles
         )
         self._draws = any(path.plan.draws for path in self.paths)
+        self._unset = next((p.plan for p in self.paths if p.plan.periphery.unset), None)
 
     def __call__(
         self, chips: Sequence[Programmed], inputs: Inputs, product: Product | None = None
     ) -> Results:
         """Products with ``inputs`` (lines, batch), or what ``product`` takes: (outputs, *rest)."""
+        if self._unset is not None:
+            raise _without_range(self._unset)
         rest = inputs.shape[1:] if product is None else product.rest(inputs)
         vectors = self._numbered(rest)
 
@@ -114,6 +119,23 @@ class Multiplier:
     def recorders(self) -> list[Recorder]:
         """What was recorded at the ADCs, for each stack of tiles; none where nothing is."""
         return [path.recorder for path in self.paths if path.recorder is not None]
+
+
+def _without_range(plan: Plan) -> ParameterError:
+    """What to do about ranges that nobody has found yet."""
+    name = plan.direction.name
+    if "inputs" in plan.periphery.unset:
+        path = f"core.mapping.inputs.{name}"
+        return ParameterError(
+            f"{path}.min and max are not set, so the DACs have no range: find them with calibrate "
+            f"(of a converted network), set them, or let {path}.percentile follow the inputs"
+        )
+    path = f"xbar.adc.{name}"
+    return ParameterError(
+        f"{path}.calibrated_range is empty, and {path}.adc_range_option = CALIBRATED takes the "
+        "range of the ADCs from it: find it with calibrate (of a converted network) or with "
+        f"simulator.profile, set it, or choose {path}.adc_range_option = 'MAX'"
+    )
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.errors import NoEffectWarning, ParameterError, warn_once, warn_user
 from simulator.schema import child, parameter
@@ -29,6 +29,9 @@ class RangeParameters(BaseParameters):
     """The range of values that maps to the full range of the hardware."""
 
     clipping: bool = parameter(False, type=bool, doc="clip values to the range before mapping")
+    # Whether both ends may be None until the first product, so that they can be found before it.
+    _found_later: ClassVar[bool] = True
+
     min: float | None = parameter(-1.0, optional=True, doc="lower end of the range")
     max: float | None = parameter(1.0, optional=True, doc="upper end of the range")
     percentile: float | None = parameter(None, low=0, optional=True, doc=_PERCENTILE)
@@ -54,6 +57,8 @@ class RangeParameters(BaseParameters):
     def _check_combinations(self) -> None:
         if self.follows_values:
             self._warn_if_range_beside_percentile()
+            return
+        if self._found_later and self.min is None and self.max is None:
             return
         self._require_range()
         if self.min >= self.max:  # type: ignore[operator]
@@ -104,6 +109,8 @@ class WeightMappingParameters(RangeParameters):
     Built without arguments, or with `min` or `max`, the range is explicit: min -1, max 1, no
     clipping. Built with `percentile` alone it follows the matrix, and values are clipped to it.
     """
+
+    _found_later = False
 
     row_partition_priority: list[int] = parameter(
         [], type=list[int], low=1, doc="preferred divisors of the rows (outputs of an MVM)"

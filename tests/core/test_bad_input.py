@@ -190,9 +190,6 @@ IMPOSSIBLE = {
         "interleaved_posneg.*subtract_current_in_xbar|"
         "subtract_current_in_xbar.*interleaved_posneg",
     ),
-    "no calibrated range": (
-        {"xbar.adc.mvm.model": "QuantizerADC", "xbar.adc.mvm.bits": 4}, "calibrated_range"
-    ),
     "one range for two slices": (
         {"style": "sliced_balanced", "xbar.adc.mvm.model": "QuantizerADC", "xbar.adc.mvm.bits": 4,
          "xbar.adc.mvm.calibrated_range": [-1, 1]}, "calibrated_range",

@@ -27,6 +27,8 @@ IMPOSSIBLE = [
     ({DAC + "input_bitslicing": True, DAC + "bits": 8}, [DAC + "model"]),
     ({**PLAIN_DAC, DAC + "input_bitslicing": True}, [DAC + "signed", DAC + "input_bitslicing"]),
     ({**PLAIN_DAC, DAC + "signed": False}, [DAC + "signed", IN + "min"]),
+    ({**CONVERTING, RANGE: [[-1, 1], [-2, 2]]}, [RANGE, "core.style"]),
+    ({**CONVERTING, **SLICED, RANGE: [-1, 1]}, [RANGE, "core.style"]),
     ({**SIGN_DAC, DAC + "signed": False}, [DAC + "model", DAC + "signed"]),
     ({**SIGN_DAC, DAC + "bits": 1}, [DAC + "model", DAC + "bits"]),
     ({**SIGN_DAC, IN + "min": 0}, [DAC + "model", IN + "min", IN + "max"]),
@@ -42,9 +44,6 @@ IMPOSSIBLE = [
         },
         [ADC + "adc_range_option", DAC + "signed"],
     ),
-    (CONVERTING, [RANGE, ADC + "adc_range_option"]),
-    ({**CONVERTING, RANGE: [[-1, 1], [-2, 2]]}, [RANGE, "core.style"]),
-    ({**CONVERTING, **SLICED, RANGE: [-1, 1]}, [RANGE, "core.style"]),
     ({**CONVERTING, RANGE: [1, -1]}, [RANGE]),
     ({**SLICED, "core.weight_bits": 1}, ["core.weight_bits", "core.style"]),
     ({**SLICED, "core.bit_sliced.num_slices": 9}, ["core.bit_sliced.num_slices"]),
@@ -75,7 +74,9 @@ def test_impossible_combinations_are_errors_that_name_their_paths(changes, named
 def test_the_other_direction_is_checked_where_it_differs():
     params = CrossSimParameters()
     params.xbar.adc.match = False
-    params.xbar.adc.vmm.update({"model": "QuantizerADC", "bits": 8})
+    params.xbar.adc.vmm.update(
+        {"model": "QuantizerADC", "bits": 8, "calibrated_range": [[0, 1], [0, 1]]}
+    )
     with pytest.raises(ParameterError, match=r"xbar\.adc\.vmm\.calibrated_range"):
         params.validate()
 

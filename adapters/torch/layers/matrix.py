@@ -13,7 +13,7 @@ from adapters.torch.layers.layer import AnalogLayer
 from adapters.torch.runtime.numbering import CallNumbers, numbering
 from adapters.torch.runtime.processes import chip_entropy, warn_of_own_chips
 from adapters.torch.runtime.tensors import in_torch_order, to_array, to_tensor
-from simulator import AnalogCore, InputError
+from simulator import AnalogCore, InputError, ParameterError
 
 # Which of input, weight and bias want a gradient, and the gradients; None where none is wanted.
 Needs = tuple[bool, ...]
@@ -319,7 +319,10 @@ class _ArrayProduct(torch.autograd.Function):
         ctx.dtypes = [None if t is None else t.dtype for t in (x, weight, bias)]
         held = layer._held_parameters[0] if ctx.needs_input_grad[0] else None
         ctx.save_for_backward(x, held)
-        y = _plain(layer._multiply(x))
+        try:
+            y = _plain(layer._multiply(x))
+        except ParameterError as error:  # ranges that nobody has found yet
+            raise ParameterError(f"layer {layer.path!r}: {error}") from None
         if bias is not None and not layer.analog_bias:
             y = layer._add_bias(y)
         return y
