@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from simulator.errors import warn_user
 from simulator.hardware.hardware import Hardware, Periphery
 from simulator.hardware.layout import Direction
 from simulator.hardware.values import Value
@@ -113,13 +114,21 @@ def _noise_sampling(hardware: Hardware, direction: Direction) -> str | None:
     wired = not hardware.ideal_wires
     if wired and not hardware.circuit.has_moments:
         return "per_device"
+    # A spread that is no number is small for nobody.
+    enough = not wired or _second_order(hardware, direction) <= LARGEST_SHIFT
+    if hardware.noise == "per_output" and not enough and not hardware.circuit.solves_each_input:
+        warn_user(
+            "simulation.read_noise_sampling is 'per_output', which is right to first order in the "
+            "spread of the cells; behind these wires more is left out than a twentieth of the "
+            "noise. 'auto' and 'per_device' draw cells"
+        )
     if hardware.noise != "auto":
         return hardware.noise
-    if wired and _second_order(hardware, direction) > LARGEST_SHIFT:
+    if not enough:
         return "per_device"
     gaussian = hardware.read.distribution == "normal"
-    enough = min(direction.inputs.sizes) >= MIN_DRIVEN_CELLS
-    return "per_output" if gaussian or enough else "per_device"
+    many = min(direction.inputs.sizes) >= MIN_DRIVEN_CELLS
+    return "per_output" if gaussian or many else "per_device"
 
 
 def _second_order(hardware: Hardware, direction: Direction) -> float:

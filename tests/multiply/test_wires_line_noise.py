@@ -4,11 +4,15 @@ Tolerances: 5 standard errors of mean and variance, of drawn cells and of drawn 
 variance 2 %, about what its form leaves out here and the second order of 2 % noise.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 from strategies import core_of, set_style
 from wired_cores import matrix, wired
 
+from simulator import AnalogCore
+from simulator.errors import OhmCoreWarning
 from simulator.hardware import Route
 from simulator.kernels import ReferenceKernels
 
@@ -155,6 +159,18 @@ def test_auto_draws_outputs_where_the_first_order_is_enough(ohms, magnitude, sol
     plan = core_of(matrix((5, 5)), p).chip.tiles[0].mvm
     assert plan.noise == sampling
     assert (plan.route is Route.SOLVED) == (sampling == "per_device")
+
+
+@pytest.mark.parametrize(("ohms", "magnitude"), [(5000.0, 0.02), (200.0, 0.3)])
+def test_outputs_of_much_noise_or_strong_wires_say_so(ohms, magnitude):
+    p = noisy(ohms=(ohms, ohms))
+    p.xbar.device.read_noise.magnitude = magnitude
+    with pytest.warns(OhmCoreWarning, match="first order.*'auto' and 'per_device'"):
+        AnalogCore(matrix((5, 5)), p) @ np.ones(5)
+    p.simulation.read_noise_sampling = "auto"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AnalogCore(matrix((5, 5)), p) @ np.ones(5)
 
 
 def test_auto_draws_cells_that_are_nonlinear():
