@@ -1,5 +1,6 @@
 """OhmCore: a simulator of analog in-memory computing on resistive crossbars."""
 
+from simulator.catalogue import models
 from simulator.core import AnalogCore
 from simulator.errors import (
     ClippingWarning,
@@ -37,5 +38,6 @@ __all__ = [
     "ParameterError",
     "Product",
     "ShapeError",
+    "models",
     "parameter",
 ]

@@ -70,11 +70,25 @@ def nearest(name: str, names: Iterable[str]) -> str:
         A hint such as ``" Did you mean 'cell_bits'?"``, with a blank in front so that it can follow
         a sentence; ``""`` if nothing is close.
     """
+    found = nearest_names(name, names)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def nearest_names(name: str, names: Iterable[str]) -> list[str]:
+    """The nearest existing name, if one is close.
+
+    Args:
+        name: What was given.
+        names: What exists; the comparison ignores case.
+
+    Returns:
+        A list of one name, or an empty one.
+    """
     from difflib import get_close_matches
 
     by_lower_case = {candidate.lower(): candidate for candidate in names}
     matches = get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=0.6)
-    return f" Did you mean {by_lower_case[matches[0]]!r}?" if matches else ""
+    return [by_lower_case[match] for match in matches]
 
 
 def require_shape(model: object, result: Any, shape: tuple[int, ...]) -> Any:
@@ -110,23 +124,30 @@ def warn_user(message: str, category: type[OhmCoreWarning] = OhmCoreWarning) -> 
         message: Its text.
         category: Its class, by which users filter it.
     """
-    level, frame = 2, sys._getframe(1)
+    warnings.warn(message, category, stacklevel=_level_of_user())
+
+
+def _level_of_user() -> int:
+    """For :func:`warnings.warn` in the caller: the level of the first line outside of OhmCore."""
+    level, frame = 2, sys._getframe(2)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in PACKAGES:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    return level
 
 
 _warned: set[Hashable] = set()
 
 
-def warn_once(key: Hashable, message: str, stacklevel: int = 2) -> None:
+def warn_once(key: Hashable, message: str, stacklevel: int | None = None) -> None:
     """Issue an :class:`OhmCoreWarning`, once in a process.
 
     Args:
         key: Says which warnings are the same one.
         message: Its text.
-        stacklevel: Whose line it points at, as in :func:`warnings.warn`; 1 is the caller's.
+        stacklevel: Whose line it points at, as in :func:`warnings.warn`; 1 is the caller's, None
+            the first one outside of OhmCore.
     """
     if key not in _warned:
         _warned.add(key)
-        warnings.warn(message, OhmCoreWarning, stacklevel=stacklevel + 1)
+        level = _level_of_user() if stacklevel is None else stacklevel + 1
+        warnings.warn(message, OhmCoreWarning, stacklevel=level)

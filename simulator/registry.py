@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from .errors import ModelError, nearest
+from .signatures import refuse_other_signatures
 
 KINDS = ("device", "adc", "dac", "circuit")
 
 Check = Callable[[type], None]
 
 _models: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
+_defined: dict[str, WeakSet[type]] = {kind: WeakSet() for kind in KINDS}
 _checks: dict[str, list[Callable[[type], None]]] = {kind: [] for kind in KINDS}
 
 
@@ -52,14 +55,30 @@ def defined(kind: str, cls: type, selectable: bool = True) -> None:
         selectable: Whether it is registered under its name; False for a base class of others.
 
     Raises:
-        ModelError: For an unknown kind, and what the checks of the kind raise; the class is then
-            not registered.
+        ModelError: For an unknown kind, for methods that cannot be called as those of the base are,
+            and what the checks of the kind raise; the class is then not registered.
     """
     models = _of_kind(kind)
+    refuse_other_signatures(cls)
     for check in _checks[kind]:
         check(cls)
+    _defined[kind].add(cls)
     if selectable:
         models[cls.__name__] = cls
+
+
+def is_model(kind: str, cls: type) -> bool:
+    """Whether a class derives from the base of a kind, selectable by name or not.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        cls: Any class.
+
+    Raises:
+        ModelError: For an unknown kind.
+    """
+    _of_kind(kind)
+    return cls in _defined[kind]
 
 
 def register(kind: str, cls: type) -> None:
@@ -106,6 +125,18 @@ def resolve(kind: str, name: str) -> type:
             f" existing {kind} models: {existing}.{nearest(name, models)}"
         )
     return models[name]
+
+
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The default of a parameter.
+
+    Args:
+        field: Its dataclass field, as in :func:`spec_fields`.
+    """
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    assert field.default_factory is not dataclasses.MISSING
+    return field.default_factory()
 
 
 def spec_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:

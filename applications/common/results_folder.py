@@ -81,6 +81,34 @@ class ResultsFolder(ABC, Generic[Settings]):
             texts = [(self.path / name).read_text("utf-8") for name in names]
         return "\n".join(f"# {name}\n{text}" for name, text in zip(names, texts))
 
+    def write_numbers(self, setup: dict[str, Any], tables: dict[str, bytes]) -> None:
+        """Write ``setup.yaml`` and, after it, the tables in their order, ``results.csv`` last.
+
+        The setup says how many lines each table has, so that one that lost some is not shown.
+        """
+        lines = {name: content.count(b"\n") for name, content in tables.items()}
+        write_whole(self.path / "setup.yaml", to_yaml({**setup, "lines": lines}))
+        for name, content in tables.items():
+            write_whole(self.path / name, content)
+
+    def read_setup(self) -> dict[str, Any]:
+        """Return the setup that :meth:`write_numbers` was given.
+
+        Raises :class:`StudyError`, naming ``--out``, where a table has not the lines that were
+        written. Folders of older versions do not say how many these were.
+        """
+        with self.undamaged():
+            setup: dict[str, Any] = read_yaml(self.path / "setup.yaml")
+            written = setup.pop("lines", {})
+            found = {name: (self.path / name).read_bytes().count(b"\n") for name in written}
+        for name, count in written.items():
+            if found[name] != count:
+                raise self._refused(
+                    f"holds a damaged {self.HOLDS}: {name} has {found[name]} lines, {count} were"
+                    " written"
+                )
+        return setup
+
     @contextmanager
     def undamaged(self) -> Iterator[None]:
         """Raise :class:`StudyError`, naming ``--out``, for files that cannot be read inside."""

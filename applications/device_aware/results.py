@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from applications.common.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
+from applications.common.plain_files import read_csv, to_csv
 from applications.common.results_folder import ResultsFolder
 from applications.mvm_study.statistics import Estimate, mean_over_chips, share
 from simulator import CrossSimParameters
@@ -101,18 +101,21 @@ class Folder(ResultsFolder[Settings]):
 
     def write(self, comparison: Comparison, setup: Setup, parameters: CrossSimParameters) -> None:
         """Write all numbers; the results come last, and say that the folder is finished."""
-        write_whole(self.path / "setup.yaml", to_yaml(dataclasses.asdict(setup)))
         parameters.to_yaml(self.path / "parameters.yaml")
-        write_whole(self.path / "losses.csv", to_csv([_CURVE_HEADER, *_curve_rows(comparison)]))
-        write_whole(self.path / "results.csv", to_csv([_HEADER, *_rows(comparison)]))
+        tables = {
+            "losses.csv": to_csv([_CURVE_HEADER, *_curve_rows(comparison)]),
+            "results.csv": to_csv([_HEADER, *_rows(comparison)]),
+        }
+        self.write_numbers(dataclasses.asdict(setup), tables)
 
     def read(self) -> tuple[Comparison, Setup]:
         """Return what :meth:`write` wrote.
 
         Raises :class:`StudyError`, naming ``--out``, where a file was changed or is missing.
         """
+        written = self.read_setup()
         with self.undamaged():
-            setup = Setup(**read_yaml(self.path / "setup.yaml"))
+            setup = Setup(**written)
             comparison = self._comparison(setup)
         return comparison, setup
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from applications.common.plain_files import read_csv, read_yaml, to_csv, to_yaml, write_whole
+from applications.common.plain_files import read_csv, to_csv, write_whole
 from applications.common.results_folder import ResultsFolder
 from applications.mvm_study.statistics import Estimate, mean_over_chips, share
 
@@ -97,10 +97,12 @@ class Folder(ResultsFolder[Settings]):
 
         `layers` are the parameters of all layers as YAML, `table` what each layer does.
         """
-        write_whole(self.path / "setup.yaml", to_yaml(dataclasses.asdict(setup)))
         write_whole(self.path / "layers.yaml", layers.encode())
-        write_whole(self.path / "layers.csv", table.to_csv(index=False).encode())
-        write_whole(self.path / "results.csv", to_csv(_rows(outcome)))
+        tables = {
+            "layers.csv": table.to_csv(index=False).encode(),
+            "results.csv": to_csv(_rows(outcome)),
+        }
+        self.write_numbers(dataclasses.asdict(setup), tables)
 
     def read(self) -> tuple[Outcome, Setup, Any]:
         """Return outcome, setup and the table of layers, as :meth:`write` wrote them.
@@ -109,8 +111,9 @@ class Folder(ResultsFolder[Settings]):
         """
         import pandas as pd
 
+        written = self.read_setup()
         with self.undamaged():
-            setup = Setup(**read_yaml(self.path / "setup.yaml"))
+            setup = Setup(**written)
             outcome = _outcome(self.path / "results.csv")
             table = pd.read_csv(self.path / "layers.csv", dtype={"layer": str})
         return outcome, setup, table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +152,16 @@ def _model(kind: str, node: Any, path: str) -> Any:
         raise type(error)(f"{path}: {error}") from None
 
 
+def _require_conversion(model: Any, base: Any, path: str) -> None:
+    """Refuse a converter that says nowhere what it does."""
+    if type(model).convert is base.convert and not model.is_ideal:
+        wanted = ", ".join(inspect.signature(base.convert).parameters)
+        raise ModelError(
+            f"{path}.model: {type(model).__name__} defines no conversion; "
+            f"write def convert({wanted}), as {base.__name__}.convert describes"
+        )
+
+
 def _device_model(node: Any, path: str, effect: Any, cell: Cell) -> Device:
     if not node.enable:
         return IdealDevice()
@@ -186,6 +197,8 @@ def _periphery(
     dac_node = getattr(params.xbar.dac, direction)
     adc: ADC = _model("adc", adc_node, f"xbar.adc.{direction}")
     dac: DAC = _model("dac", dac_node, f"xbar.dac.{direction}")
+    _require_conversion(adc, ADC, f"xbar.adc.{direction}")
+    _require_conversion(dac, DAC, f"xbar.dac.{direction}")
     adc = adc.bound(params, adc_node, dac_node)
     digits = None
     if dac_node.input_bitslicing:

@@ -7,6 +7,7 @@ devices, arrays and converters are, ``simulation`` how it is all computed.
   ``simulation_parameters``: the nodes.
 - ``base_parameters``, ``model_parameters``, ``paired_parameters``: what nodes are made of.
 - ``effects``: what of the hardware is not ideal, by name, and trees without it.
+- ``hints``: where in the tree a name is that was looked for elsewhere.
 - ``combinations``: what cannot be asked for together.
 - ``files``, ``yaml_text``, ``pickles``: reading and writing.
 """

@@ -19,6 +19,7 @@ from simulator.errors import ParameterError, UnknownParameterError, nearest, war
 from simulator.schema import Child, Spec
 
 from . import files, pickles
+from .hints import hint
 
 Node = TypeVar("Node", bound="BaseParameters")
 
@@ -145,7 +146,7 @@ class BaseParameters:
         known = [*self.names(), *self._extra_names()]
         return UnknownParameterError(
             f"{self._where(str(name))}: no such parameter; {type(self).__name__} has"
-            f" {', '.join(known)}.{nearest(str(name), known)}"
+            f" {', '.join(name.lstrip('_') for name in known)}.{hint(self, str(name))}"
         )
 
     def _checked(self, name: str, value: Any) -> Any:
@@ -178,17 +179,18 @@ class BaseParameters:
 
     def _warn_unknown(self, name: str) -> None:
         cls = type(self)
-        known = [*self.names(), *self._extra_names()]
         warn_once(
             ("unknown parameter", cls, name),
             f"{self._where(name)}: {cls.__name__} has no parameter of this name; it is kept but"
-            f" has no effect.{nearest(name, known)}",
-            stacklevel=3,
+            f" has no effect.{hint(self, name)}",
         )
 
     def __getattr__(self, name: str) -> Any:
-        hint = "" if name.startswith("_") else nearest(name, [*self.names(), *dir(type(self))])
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.{hint}")
+        if name.startswith("_"):
+            raise AttributeError(name)
+        methods = [known for known in dir(type(self)) if known[0] != "_"]
+        said = hint(self, name) or nearest(name, methods)
+        raise AttributeError(f"{self._where(name)}: there is no such parameter.{said}")
 
     @property
     def parent(self) -> BaseParameters | None:
@@ -310,6 +312,26 @@ class BaseParameters:
             else:
                 lines.append(f"{indent}{name}: {files.in_words(value)}")
         return lines
+
+    def __str__(self) -> str:
+        return "\n".join([f"{type(self).__name__}:", *self._explained("  ")])
+
+    def _explained(self, indent: str) -> list[str]:
+        """As ``_lines``, with unit and meaning of each parameter, and those of the chosen model."""
+        lines = []
+        for name, value in self._described():
+            if isinstance(value, BaseParameters):
+                lines += [f"{indent}{name}:", *value._explained(indent + "  ")]
+                continue
+            spec = self._spec(name)
+            told = [] if spec is None else [word for word in (spec.unit, spec.doc) if word]
+            text = f"{indent}{name}: {files.in_words(value)}"
+            lines.append(f"{text:<40}  # {'; '.join(told)}" if told else text)
+        return lines
+
+    def _described(self) -> list[tuple[str, Any]]:
+        """What ``print`` shows of this node: fields as (name, value), sub-nodes last."""
+        return self.items()
 
     def copy(self: Node) -> Node:
         """A copy of this node and all below, which shares nothing with it and has no parent."""

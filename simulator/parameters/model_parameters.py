@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 from simulator import registry
+from simulator.errors import ParameterError
 from simulator.schema import Spec
 
 from .base_parameters import BaseParameters
@@ -21,10 +23,11 @@ _WELL_KNOWN = {
 class ModelParameters(BaseParameters):
     """A node that chooses a model of one kind: parameters of all models, and of the chosen one.
 
-    ``model`` takes a name or a class; names are resolved when a core is built. Any parameter of any
-    registered model of the kind may be set at any time, before or after ``model``, and stays when
-    the model changes. Only those that have been set are stored and compared; one that has not been
-    set reads as the default of the chosen model.
+    ``model`` takes a name, a class, or an object of a model, whose parameters are then taken over
+    (no effect is switched on by that); names are resolved when a core is built. Any parameter of
+    any registered model of the kind may be set at any time, before or after ``model``, and stays
+    when the model changes. Only those that have been set are stored and compared; one that has not
+    been set reads as the default of the chosen model.
     """
 
     kind: ClassVar[str] = ""
@@ -61,22 +64,70 @@ class ModelParameters(BaseParameters):
             return {}
         return registry.spec_fields(registry.resolve(self.kind, model))
 
+    def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(values.get("model", ""), str):
+            return values
+        return {**self._chosen(values.pop("model")), **values}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "model" and not isinstance(value, str):
+            self.update(self._chosen(value))
+        else:
+            super().__setattr__(name, value)
+
     def _checked(self, name: str, value: Any) -> Any:
-        if name == "model" and isinstance(value, type):
-            value = value.__name__
+        if name == "model" and not isinstance(value, str):
+            value = self._chosen(value)["model"]
         return super()._checked(name, value)
+
+    def _chosen(self, model: Any) -> dict[str, Any]:
+        """What a class or an object says: the name of its model, and the object's parameters."""
+        cls = model if isinstance(model, type) else type(model)
+        name = self._name_of(cls, model)
+        if isinstance(model, type):
+            return {"model": name}
+        for field in dataclasses.fields(model):
+            if "spec" not in field.metadata and getattr(model, field.name) is not field.default:
+                raise ParameterError(
+                    f"{self._where('model')}: {name}.{field.name} is no parameter, so the tree "
+                    "cannot hold it; declare it with simulator.parameter"
+                )
+        return {"model": name, **{n: getattr(model, n) for n in registry.spec_fields(cls)}}
+
+    def _name_of(self, cls: type, given: Any) -> str:
+        """The name under which a class is found, which makes it selectable where it was not."""
+        name = cls.__name__
+        registered = name in registry.names(self.kind)
+        if not registry.is_model(self.kind, cls):
+            if registered and given is cls:
+                # A class of a script written for CrossSim goes by its name.
+                return name
+            raise ParameterError(
+                f"{self._where('model')}: got {given!r} ({type(given).__name__}); allowed is the "
+                f"name, the class or an object of a model of kind {self.kind!r}, which "
+                f"simulator.models({self.kind!r}) lists"
+            )
+        if not registered:
+            registry.register(self.kind, cls)
+        elif registry.resolve(self.kind, name) is not cls:
+            raise ParameterError(
+                f"{self._where('model')}: the class {name} was defined again after this one, and "
+                "the name stands for the later one; use that, or an object of it"
+            )
+        return name
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._model_fields()})
+
+    def _described(self) -> list[tuple[str, Any]]:
+        """Fields of the node, and those of the chosen model that have not been set."""
+        listed = self.items()
+        known = {name for name, _ in listed}
+        return listed + [(n, getattr(self, n)) for n in self._model_fields() if n not in known]
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
             field = self._model_fields().get(name)
             if field is not None:
-                return field.metadata["spec"].copy_value(_default(field))
+                return field.metadata["spec"].copy_value(registry.default_of(field))
         return super().__getattr__(name)
-
-
-def _default(field: Any) -> Any:
-    import dataclasses
-
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    return field.default_factory()

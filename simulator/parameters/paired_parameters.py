@@ -95,3 +95,10 @@ class BasePairedParameters(BaseParameters):
         if not self.match:
             return [f"{indent}match: false", *super()._lines(indent)[1:]]
         return [f"{indent}match: true", f"{indent}mvm, vmm:", *self.mvm._lines(indent + "  ")]
+
+    def _explained(self, indent: str) -> list[str]:
+        lines = super()._explained(indent)
+        if not self.match:
+            return [f"{indent}match: false", *lines[1:]]
+        below = self.mvm._explained(indent + "  ")
+        return [f"{indent}match: true  # both directions are one", f"{indent}mvm, vmm:", *below]

@@ -17,8 +17,8 @@ from functools import cached_property
 MODEL_PACKAGES = {"mapping", "devices", "converters", "circuits", "update"}
 LAYERS = [
     {"errors", "quantities"},
-    {"registry", "lab", "verification"},
-    {"schema"},
+    {"registry", "signatures", "lab", "verification"},
+    {"schema", "catalogue"},
     {"kernels"},
     {"backend", "randomness"},
     MODEL_PACKAGES,

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import shutil
 import struct
 import warnings
 
@@ -292,6 +293,16 @@ def test_another_comparison_is_not_overwritten(finished, capsys):
     assert "seed is 1 there and 7 here" in said
     assert "--out" in said
     assert {path: path.read_bytes() for path in finished.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "results.csv"])
+def test_a_table_that_lost_lines_is_not_shown(finished, tmp_path, capsys, name):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    lines = (finished / name).read_text().splitlines(keepends=True)
+    (folder / name).write_text("".join([*lines[:1], *lines[2:]]))
+    said = complaint(capsys, run(folder))
+    assert f"{name} has {len(lines) - 1} lines, {len(lines)} were written" in said
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "study.yaml", "setup.yaml", "results.csv"])

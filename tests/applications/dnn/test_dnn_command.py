@@ -1,6 +1,7 @@
 """The evaluation of networks from the command line: folder, page, mistakes, numbers."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("sklearn", reason="the evaluation needs the extra 'study'")
 pytest.importorskip("torch", reason="the evaluation needs the extra 'torch'")
 
 import torch
+import yaml
 from commands import (
     check_self_contained,
     complaint,
@@ -134,6 +136,29 @@ def test_a_page_that_was_deleted_comes_back_the_same(finished, trained, monkeypa
     (finished / "index.html").unlink()
     assert run(finished, *trained, "--seeds", "3", "--error", "0.3") == 0
     assert (finished / "index.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["layers.csv", "results.csv"])
+@pytest.mark.parametrize("lost", [1, 2, -1])
+def test_a_table_that_lost_lines_is_not_shown(finished, trained, tmp_path, capsys, name, lost):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    lines = (finished / name).read_text().splitlines(keepends=True)
+    del lines[lost]
+    (folder / name).write_text("".join(lines))
+    assert run(folder, *trained, "--seeds", "3", "--error", "0.3") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{name} has {len(lines)} lines, {len(lines) + 1} were written" in said
+    assert "--out" in said
+
+
+def test_folders_that_say_no_number_of_lines_are_shown(finished, trained, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    setup = yaml.safe_load((folder / "setup.yaml").read_text())
+    del setup["lines"]
+    (folder / "setup.yaml").write_text(yaml.safe_dump(setup))
+    assert run(folder, *trained, "--seeds", "3", "--error", "0.3") == 0
 
 
 def test_without_options_a_network_is_trained(tmp_path, monkeypatch, capsys):
