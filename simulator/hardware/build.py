@@ -14,7 +14,6 @@ from simulator.circuits import Circuit, IdealCircuit, UncoupledNonlinearCircuit,
 from simulator.converters import ADC, DAC, ConverterRange
 from simulator.devices import Cell, CellLaw, Device, IdealDevice
 from simulator.errors import ClippingWarning, ModelError, ParameterError, warn_user
-from simulator.hardware.current_step import current_step, off_conductance, volt_step
 from simulator.hardware.hardware import Hardware, Periphery, is_ideal
 from simulator.mapping import (
     CellLevels,
@@ -250,6 +249,9 @@ def _with_adc_range(
         return replace(periphery, given=given)
     if option == ADCRangeLimits.MAX:
         return periphery
+    # On use: exact fractions take longer to import than most of the engine.
+    from simulator.hardware.current_step import current_step, off_conductance, volt_step
+
     per_digit = periphery.digits if periphery.adc_per_digit else None
     step = current_step(
         code,
