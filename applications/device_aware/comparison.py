@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from adapters.torch import from_torch, reinitialize
+from applications.common.torch_threads import one_pool
 from applications.mvm_params import set_params
 from simulator import CrossSimParameters
 
@@ -42,13 +42,8 @@ def compare(images: Images, settings: Settings) -> Comparison:
     Both trainings start from the same weights and see the same pictures in the same order, and
     chip k has the same random draws for both networks.
     """
-    with threadpool_limits(settings.threads):
-        before = torch.get_num_threads()
-        torch.set_num_threads(settings.threads)
-        try:
-            return _compared(images, settings)
-        finally:
-            torch.set_num_threads(before)
+    with one_pool(settings.threads):
+        return _compared(images, settings)
 
 
 def _compared(images: Images, settings: Settings) -> Comparison:

@@ -77,16 +77,15 @@ def _computed(
         else hardware.from_options(settings.hardware, settings.bias_rows)
     )
     # PyTorch takes a second to load, which a mistake on the command line need not wait for.
-    from .evaluation import evaluate, one_pool
+    from .evaluation import evaluate
     from .training import ready
 
     started = now()
-    with one_pool(threads):
-        begun = time.perf_counter()
-        model, origin = ready(settings, data)
-        trained = time.perf_counter()
-        evaluation = evaluate(model, params, data, settings)
-        done = time.perf_counter()
+    begun = time.perf_counter()
+    model, origin = ready(settings, data, threads)
+    trained = time.perf_counter()
+    evaluation = evaluate(model, params, data, settings, threads)
+    done = time.perf_counter()
     setup = Setup(
         command=command,
         started=started,

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from adapters.torch import analog_modules, calibrate, convertible_modules, from_torch, report
+from applications.common.torch_threads import one_pool, threads_for
 from applications.mvm_study.errors import StudyError
 from simulator import CrossSimParameters
 
@@ -37,16 +37,30 @@ def evaluate(
     params: CrossSimParameters | Mapping[str, Trees],
     data: Data,
     settings: Settings,
+    threads: int | None = None,
 ) -> Evaluation:
     """Run `model` digitally and on `settings.seeds` chips, with ranges set once for all.
 
     Chip k has the seed ``settings.seed + k``: it is built anew, with errors of its own. Ranges are
     set on the first. Where nothing is random, there is one chip, because every further one would
-    give the same numbers. Raises :class:`StudyError` for data that do not fit the network.
+    give the same numbers. `threads` are those of PyTorch; None as many as the layers are worth.
+    Raises :class:`StudyError` for data that do not fit the network.
     """
     images = torch.from_numpy(np.ascontiguousarray(data.test))
     shown = torch.from_numpy(np.ascontiguousarray(data.calibration))
     check_fit(model, images, data)
+    with one_pool(threads or threads_for(model, images[:1], settings.batch_size)):
+        return _evaluated(model, params, data, settings, images, shown)
+
+
+def _evaluated(
+    model: nn.Module,
+    params: CrossSimParameters | Mapping[str, Trees],
+    data: Data,
+    settings: Settings,
+    images: Tensor,
+    shown: Tensor,
+) -> Evaluation:
     loader = shown.split(settings.batch_size)
     if isinstance(params, CrossSimParameters) and settings.calibrate != "none":
         params = _signs_as_needed(model, params, loader, "params" not in settings.hardware)
@@ -76,18 +90,6 @@ def evaluate(
         with_seed(layers, settings.seed),
         report(first, loader).to_frame().reset_index(),
     )
-
-
-@contextmanager
-def one_pool(threads: int | None) -> Iterator[None]:
-    """Inside, PyTorch and NumPy use so many threads each; None leaves both as they are."""
-    before = torch.get_num_threads()
-    with threadpool_limits(threads):
-        torch.set_num_threads(threads or before)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def check_fit(model: nn.Module, images: Tensor, data: Data) -> None:

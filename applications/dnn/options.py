@@ -172,7 +172,10 @@ def _run(parser: argparse.ArgumentParser) -> None:
         "--batch-size", type=int, default=64, metavar="N", help="default: %(default)s"
     )
     group.add_argument(
-        "--threads", type=int, metavar="N", help="of PyTorch (default: as many as it takes)"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of PyTorch (default: what the layers are worth)",
     )
     group.add_argument(
         "--out", type=Path, metavar="FOLDER", help="default: results/dnn_<name of the model>"

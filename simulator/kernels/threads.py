@@ -8,12 +8,16 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 
 # Parts of a loop for each thread: one that is held up leaves its share to the others.
 PARTS_PER_THREAD = 4
 # Parts of a loop that take less, about 0.1 ms, are not shared: waking a thread takes part of that,
 # and waiting for one that the system has put aside takes many times as long.
 WORTH_SHARING = 1 << 19
+# Where a container says how much time of processors it has: microseconds, in how many.
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+MANY = 1 << 16
 _teams: weakref.WeakSet[Team] = weakref.WeakSet()
 
 
@@ -74,13 +78,22 @@ class Team:
 
 
 def usable_processors() -> int:
-    """What ``OMP_NUM_THREADS`` allows, else the processors that this process may run on."""
+    """What ``OMP_NUM_THREADS`` allows, else the processors that this process may use."""
     allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if allowed.isdigit() and int(allowed) > 0:
         return int(allowed)
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
+        return min(len(os.sched_getaffinity(0)), _quota())
     return os.cpu_count() or 1
+
+
+def _quota() -> int:
+    """Processors' worth of time that the container has, which limits no set of processors."""
+    try:
+        allowed, period = QUOTA.read_text().split()
+        return max(1, -(-int(allowed) // int(period)))
+    except (OSError, ValueError):
+        return MANY
 
 
 @lru_cache(maxsize=1)
