@@ -47,6 +47,8 @@ class AnalogTransposedLinear(MatrixLayer):
     ) -> torch.Tensor:
         return functional.linear(x, weight.t(), bias)
 
+    _columns = AnalogLinear._columns
+    _inputs_in_range = AnalogLinear._inputs_in_range
     _multiply = AnalogLinear._multiply
     _add_bias = AnalogLinear._add_bias
 

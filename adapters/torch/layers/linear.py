@@ -49,7 +49,7 @@ class AnalogLinear(MatrixLayer, nn.Linear):
     def _inputs_in_range(self, x: torch.Tensor) -> torch.Tensor | None:
         limits = self.core.own_input_limits(self._columns(x.detach()))
         if limits is None:
-            return super()._inputs_in_range(x)
+            return MatrixLayer._inputs_in_range(self, x)
         return x.abs() <= to_tensor(limits).reshape(*x.shape[:-1], 1)
 
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
