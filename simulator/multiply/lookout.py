@@ -27,9 +27,9 @@ from simulator.parameters.xbar_parameters import ADCRangeLimits
 from simulator.quantities import Amps, Array, Inputs
 
 # Calls that are looked at one after the other; then the next is twice as far away.
-FIRST_CALLS = 16
+FIRST_CALLS = 4
 # Values that are looked at in a call.
-SAMPLE = 1 << 14
+SAMPLE = 1 << 12
 # Whether somebody else tells of lost values.
 _unwatched: ContextVar[bool] = ContextVar("unwatched", default=False)
 # Axes of a sample of currents: lines of all tiles, then as they were.

@@ -225,7 +225,7 @@ def test_it_looks_in_the_first_calls_and_then_in_ever_fewer():
         core @ X[:, :1]
         if lookout.is_due:
             looked.append(number)
-    assert looked == [*range(1, FIRST_CALLS + 1), 32, 64, 128, 256]
+    assert looked == [*range(1, FIRST_CALLS + 1), 8, 16, 32, 64, 128, 256]
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda core: pickle.loads(pickle.dumps(core))])
