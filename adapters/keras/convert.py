@@ -22,6 +22,7 @@ from adapters.shared.per_layer import (
     params_by_layer,
     values_by_layer,
 )
+from adapters.shared.staying import say_what_stays, warn_of_no_arrays
 from simulator import InputError, NotSupportedError, OhmCoreWarning
 
 # Arguments of analog layers that digital ones do not have.
@@ -166,6 +167,7 @@ def from_keras(
     fuse_batchnorm: bool = False,
     *,
     auto_synchronize: bool = True,
+    allow_digital: bool = False,
 ) -> Any:
     """A copy of ``model`` with the products of its layers on simulated arrays.
 
@@ -181,20 +183,24 @@ def from_keras(
         fuse_batchnorm: fold batch norms into the layer before.
         auto_synchronize: program the arrays whenever a call finds changed weights. If False, they
             keep what they hold until ``synchronize``.
+        allow_digital: say nothing of layers with weights that cannot be converted, also where it is
+            all of them.
 
     Returns:
         The analog layer or model, with inputs and outputs of the digital one; compiled like the
         given one, where that is compiled.
 
     Raises:
-        ParameterError: a list of the wrong length, a pattern that fits no layer, or an entry that
-            is neither parameters nor a number of rows.
+        ParameterError: a list of the wrong length, a pattern that fits no layer, an entry that is
+            neither parameters nor a number of rows, or a model of which no layer can be converted.
         InputError: a model that is none.
         NotSupportedError: a model whose layers Keras does not know.
     """
     known = _known_places(model)
     _warn_of_hidden(known, lambda layer: not reason_to_stay(layer), "digital", "could be analog")
     found = [place for place in known if not reason_to_stay(place.layer)]
+    if not allow_digital:
+        say_what_stays(_staying(known), bool(found), "from_keras")
     names = [place.name for place in found]
     # Looked at here: what fails in a layer that is made from its configuration, Keras renames.
     trees = [None if t is None else copied(t) for t in params_by_layer(params, names)]
@@ -233,6 +239,30 @@ def from_keras(
         _warn_of_norms(analog)
     _program(analog)
     return analog
+
+
+def _staying(known: list[Place]) -> dict[str, str]:
+    """Why layers that hold a matrix stay digital, by their names; of others is warned apart."""
+    return {
+        place.name: f"{type(place.layer).__name__}: {reason}"
+        for place in known
+        if _holds_matrix(place.layer)
+        and (reason := reason_to_stay(place.layer))
+        and not any(not reason_to_stay(inner) for inner in _inner(place.layer))
+    }
+
+
+def _inner(layer: Any) -> list[Any]:
+    return list(layer._flatten_layers(include_self=False))
+
+
+def _holds_matrix(layer: Any) -> bool:
+    """Whether a layer has weights of a product; those of look-ups and norms are none."""
+    if isinstance(layer, (layers.Embedding, layers.LayerNormalization, layers.PReLU)):
+        return False
+    if layer.built:
+        return any(len(weight.shape) > 1 for weight in layer.weights)
+    return any(hasattr(layer, f"{kind}_initializer") for kind in ("kernel", "depthwise"))
 
 
 def _is_analog(layer: Any) -> bool:
@@ -392,6 +422,14 @@ def to_keras(model: Any, physical_weights: bool | list[bool] = False) -> Any:
     return _rebuilt(model, made, weights)
 
 
+def _layers_for(function: str, model: Any) -> list[AnalogLayer]:
+    """The analog layers of a model; warns where ``function`` finds none."""
+    found = all_analog_layers(model)
+    if not found:
+        warn_of_no_arrays(function, "from_keras")
+    return found
+
+
 def synchronize(model: Any) -> None:
     """Program the arrays of every analog layer with its present weights: new programming errors.
 
@@ -401,7 +439,7 @@ def synchronize(model: Any) -> None:
     Raises:
         InputError: weights that are not finite; it names the layer, whose cells stay.
     """
-    for layer in all_analog_layers(model):
+    for layer in _layers_for("synchronize", model):
         layer.synchronize()
 
 
@@ -411,5 +449,5 @@ def reinitialize(model: Any) -> None:
     Args:
         model: what ``from_keras`` returned.
     """
-    for layer in all_analog_layers(model):
+    for layer in _layers_for("reinitialize", model):
         layer.reinitialize()

@@ -57,7 +57,7 @@ def lent(layers: list[AnalogLayer]) -> Iterator[dict[AnalogLayer, Any]]:
     have their own again. After an error all have.
     """
     for layer in layers:
-        if layer.auto_synchronize and layer._is_stale():
+        if layer.auto_synchronize and not layer._is_in_step():
             layer.synchronize()
     before = [(layer, layer.params, layer.get_extra_state()) for layer in layers]
     wanted: dict[AnalogLayer, Any] = {}

@@ -92,13 +92,6 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
 
     # -- parameters of a child -------------------------------------------------------------------
 
-    def _is_stale(self) -> bool:
-        # By value alone: loading copies the same values to the child once more.
-        if self._copy is None:
-            return True
-        held = self._followed().values()
-        return not all(torch.equal(now, then) for now, then in zip(held, self._copy, strict=True))
-
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, metadata: Any, *rest: Any
     ) -> None:
@@ -117,14 +110,6 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
                 for parameter, kept in values:
                     parameter.copy_(kept)
             raise
-        # What torch will load into out_proj once more is no change.
-        self.__dict__["_in_step_so_far"] = self._is_in_step()
-        if _stay_in_step not in self._load_state_dict_post_hooks.values():
-            self.register_load_state_dict_post_hook(_stay_in_step)
-
-    def _mark(self) -> None:
-        super()._mark()
-        self.__dict__["_last"] = dict(self.out_proj._parameters)
 
     # -- a call ----------------------------------------------------------------------------------
 
@@ -140,9 +125,6 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
         is_causal: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         self._check_shapes(query, key, value)
-        if any(self._last[name] is not p for name, p in self.out_proj._parameters.items()):
-            # Assigned to out_proj; the same to a parameter of this layer programs it at once.
-            self.synchronize()
         if is_causal and attn_mask is None:
             raise InputError(f"layer {self.path!r}: is_causal without attn_mask; give the mask too")
         single, axis = query.ndim == 2, 0 if self.batch_first else 1
@@ -256,8 +238,3 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
         weights = torch.softmax(scores if mask is None else scores + mask, dim=-1)
         weights = functional.dropout(weights, dropout)
         return weights @ v, weights
-
-
-def _stay_in_step(layer: nn.Module, keys: Any) -> None:
-    if layer.__dict__.pop("_in_step_so_far", False) and isinstance(layer, AnalogMultiheadAttention):
-        layer._mark()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 
 from adapters.torch.layers.layer import AnalogLayer
 from adapters.torch.layers.linear import AnalogLinear
+from adapters.torch.runtime.computed import with_settled_weights
 from simulator import AnalogCore, InputError
 
 
@@ -60,9 +60,9 @@ class Part(AnalogLinear):
         """Outputs of the arrays."""
         return self.core.shape[0]
 
-    def _stamp(self) -> tuple[Any, ...]:
+    def _followed(self) -> dict[str, torch.Tensor]:
         # Its owner watches the parameters.
-        return ()
+        return {}
 
     def forward(self, x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
         """Products (..., outputs) of ``matrix``, as the arrays hold it, with x (..., lines)."""
@@ -89,23 +89,19 @@ class CompositeLayer(AnalogLayer):
         """The arrays of all parts."""
         return [core for part in self.parts.values() for core in part.arrays]
 
+    @with_settled_weights
     def reinitialize(self) -> None:
         """Build the arrays anew from ``params``: new fabrication, new programming errors."""
         self.parts = {name: Part(form, self, name) for name, form in self._forms().items()}
         self.chip += 1
         self._mark()
 
-    @torch.compiler.disable
-    def synchronize(self) -> None:
-        """Program the arrays with the present parameters.
-
-        Raises InputError naming the layer for weights that are not finite; nothing is programmed.
-        """
+    def _program(self) -> None:
         for name, parameter in self._followed().items():
             if not bool(parameter.detach().isfinite().all()):
                 raise InputError(f"layer {self.path!r}: {name} contains NaN or infinity")
         for part in self.parts.values():
-            part.synchronize()
+            part._program()
         self._mark()
 
     def _mark(self) -> None:
@@ -117,6 +113,7 @@ class CompositeLayer(AnalogLayer):
         for part in self.parts.values():
             part._forget()
 
+    @with_settled_weights
     def form_matrix(self) -> dict[str, torch.Tensor]:
         """The target matrix of every part, (outputs, inputs + bias rows)."""
         return {name: part.form_matrix() for name, part in self.parts.items()}
@@ -125,6 +122,7 @@ class CompositeLayer(AnalogLayer):
         """The matrix that the arrays of every part hold, in the shapes of ``form_matrix``."""
         return {name: part.get_matrix() for name, part in self.parts.items()}
 
+    @with_settled_weights
     def _held_matrices(self) -> dict[str, torch.Tensor]:
         """``get_matrix``, made up for drift where the arrays are."""
         return {name: part.get_core_weights()[0] for name, part in self.parts.items()}

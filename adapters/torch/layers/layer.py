@@ -6,9 +6,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from adapters.shared.per_layer import LayerParams, checked_rows, copied
+from adapters.torch.runtime.computed import is_parametrized, settled, with_settled_weights
+from adapters.torch.runtime.fused import keep_from_fused_kernels
 from adapters.torch.runtime.state import LayerState
+from adapters.torch.runtime.traces import trace
 from simulator import AnalogCore, ParameterError
 
 REDRAW = ("step", "epoch", "fixed")
@@ -18,8 +22,8 @@ class AnalogLayer(LayerState, nn.Module):
     """A layer whose products run on simulated arrays.
 
     Its parameters are those of the digital layer; the arrays hold a copy of them, programmed when
-    the layer is built and again by ``synchronize``. Forward goes through the arrays, backward
-    through the weights that the arrays really hold.
+    the layer is built, and again by the first forward after they changed or by ``synchronize``.
+    Forward goes through the arrays, backward through the weights that the arrays really hold.
 
     ``path`` is the name of the layer in its model, ``chip`` how many chips it has had; ``ideal``
     lets it run digitally. ``auto_synchronize``, ``redraw`` and ``clip_gradient`` are those of
@@ -28,6 +32,10 @@ class AnalogLayer(LayerState, nn.Module):
 
     arrays: Any
     _versions: list[int] | None
+    # What the arrays were programmed from: versions, the tensors, and traces of their values.
+    _programmed_from: tuple[Any, ...]
+    _from: tuple[torch.Tensor, ...]
+    _traces: dict[str, torch.Tensor]
 
     def _wire(
         self,
@@ -35,7 +43,7 @@ class AnalogLayer(LayerState, nn.Module):
         bias_rows: Any,
         path: str = "",
         *,
-        auto_synchronize: bool = False,
+        auto_synchronize: bool = True,
         redraw: str = "step",
         clip_gradient: bool = False,
     ) -> None:
@@ -51,6 +59,7 @@ class AnalogLayer(LayerState, nn.Module):
         )  # fmt: skip
         self.epoch, self.chip = 1, 0
         self.reinitialize()
+        keep_from_fused_kernels(self)
 
     # -- what every kind of layer says of itself -----------------------------------------------
 
@@ -63,12 +72,17 @@ class AnalogLayer(LayerState, nn.Module):
         """
         raise NotImplementedError
 
+    @torch.compiler.disable
+    @with_settled_weights
     def synchronize(self) -> None:
         """Program the arrays with the present parameters, with new errors as ``redraw`` says.
 
         Raises:
             InputError: weights that are not finite; it names the layer, and the cells stay.
         """
+        self._program()
+
+    def _program(self) -> None:
         raise NotImplementedError
 
     def form_matrix(self) -> Any:
@@ -179,27 +193,57 @@ class AnalogLayer(LayerState, nn.Module):
 
     def _mark(self) -> None:
         """The arrays now hold the parameters as they are."""
+        self._remember()
+
+    def _remember(self) -> None:
+        """Note the parameters as those that the arrays hold."""
+        followed = self._followed()
         # Past torch's bookkeeping of attributes, which costs more than the values.
         self.__dict__.update(
-            _programmed_from=self._stamp(),
-            _copy=self._values() if self.auto_synchronize else None,
+            _programmed_from=_stamp(followed),
+            _from=tuple(t for t in followed.values() if isinstance(t, nn.Parameter)),
+            _traces={name: trace(followed[name]) for name in self._traced(followed)},
         )
 
-    def _values(self) -> list[torch.Tensor]:
-        return [t.detach().clone() for t in self._followed().values()]
+    def _traced(self, followed: dict[str, torch.Tensor]) -> list[str]:
+        """Those of ``followed`` that have to be told by their values.
+
+        A change through ``.data``, as some optimizers make it, leaves no other trace; a weight that
+        is computed is another tensor each time.
+        """
+        if not self.auto_synchronize:
+            return []
+        if self.training:
+            return list(followed)
+        return [name for name, t in followed.items() if not isinstance(t, nn.Parameter)]
 
     def _is_stale(self) -> bool:
-        """Whether a parameter changed since the arrays were programmed, however it was done."""
-        if self._stamp() != self._programmed_from or self._copy is None:
-            return True
-        # A change through ``.data`` leaves no trace but the values.
-        held = self._followed().values()
-        return not all(torch.equal(now, then) for now, then in zip(held, self._copy, strict=True))
+        """Whether a parameter changed since the arrays were programmed.
 
-    def _stamp(self) -> tuple[Any, ...]:
-        """Changes whenever a parameter does, in place or not."""
-        held = self._followed().values()
-        return tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in held)
+        Changes through ``.data`` are seen in training mode, and at the first look after it.
+        """
+        followed = self._followed()
+        if _stamp(followed) != self._programmed_from:
+            return True
+        return not all(torch.equal(trace(followed[n]), then) for n, then in self._traces.items())
+
+    def _keep_in_step(self) -> None:
+        """Program the arrays where their parameters changed."""
+        if self._is_stale():
+            self._program()
+            return
+        followed = self._followed()
+        names = self._traced(followed)
+        if len(names) != len(self._traces):
+            # The mode has changed.
+            self.__dict__["_traces"] = {name: trace(followed[name]) for name in names}
+
+    def _is_replaced(self) -> bool:
+        """Whether there are other parameters in the place of those that arrays were made from."""
+        now = [t for t in self._followed().values() if isinstance(t, nn.Parameter)]
+        return len(now) != len(self._from) or any(
+            t is not then for t, then in zip(now, self._from, strict=True)
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         if (
@@ -222,8 +266,13 @@ class AnalogLayer(LayerState, nn.Module):
             raise
 
     def _apply(self, fn: Any, recurse: bool = True) -> AnalogLayer:
+        in_step = self._is_in_step()
         super()._apply(fn, recurse)
         self._forget()
+        if in_step:
+            # The same weights in another place or dtype.
+            with settled(self):
+                self._remember()
         return self
 
     def _forget(self) -> None:
@@ -235,6 +284,30 @@ class AnalogLayer(LayerState, nn.Module):
         """The forward of the digital layer on the arrays; digitally inside ``ideal(model)``."""
         if self.ideal:
             return super().forward(*args, **kwargs)
-        if self.auto_synchronize and self._is_stale():
-            self.synchronize()
+        if is_parametrized(self):
+            return self._computed_once(*args, **kwargs)
+        self._follow()
         return self._analog_forward(*args, **kwargs)
+
+    @torch.compiler.disable
+    def _computed_once(self, *args: Any, **kwargs: Any) -> Any:
+        """A call with one look at weights that are computed at every look."""
+        with parametrize.cached():
+            self._follow()
+            return self._analog_forward(*args, **kwargs)
+
+    @torch.compiler.disable
+    def _follow(self) -> None:
+        if self.auto_synchronize:
+            self._keep_in_step()
+        elif self._is_replaced():
+            # As by assigning a parameter, which programs it at once.
+            self._program()
+
+
+def _stamp(followed: dict[str, torch.Tensor]) -> tuple[Any, ...]:
+    """Changes whenever a parameter does, in place or not; says nothing of a computed weight."""
+    return tuple(
+        (t.data_ptr(), 0 if t.is_inference() else t._version) if isinstance(t, nn.Parameter) else ()
+        for t in followed.values()
+    )

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from adapters.shared.lowering import layer_matrix, split_matrix, stream_of
 from adapters.torch.layers.layer import AnalogLayer
+from adapters.torch.runtime.computed import settled, with_settled_weights
 from adapters.torch.runtime.numbering import CallNumbers, numbering
 from adapters.torch.runtime.processes import chip_entropy, warn_of_own_chips
 from adapters.torch.runtime.tensors import in_torch_order, to_array, to_tensor
@@ -42,6 +43,7 @@ class MatrixLayer(AnalogLayer):
 
     # -- programming -------------------------------------------------------------------------
 
+    @with_settled_weights
     def form_matrix(self) -> torch.Tensor:
         """The target matrix (outputs, inputs of one group + bias rows), float32 or float64."""
         return to_tensor(self._target().copy())
@@ -72,6 +74,7 @@ class MatrixLayer(AnalogLayer):
         rows = len(matrix) // self.groups
         return [matrix[g * rows : (g + 1) * rows] for g in range(self.groups)]
 
+    @with_settled_weights
     def reinitialize(self) -> None:
         """Build the arrays anew from ``params``: new fabrication, new programming errors."""
         blocks = self._blocks(self._target())
@@ -94,13 +97,8 @@ class MatrixLayer(AnalogLayer):
         self.arrays, self.chip = built, self.chip + 1
         self._mark()
 
-    @torch.compiler.disable
     @in_torch_order
-    def synchronize(self) -> None:
-        """Program the arrays with the present parameters.
-
-        Raises InputError naming the layer for weights that are not finite.
-        """
+    def _program(self) -> None:
         pairs = list(zip(self.arrays, self._blocks(self._target()), strict=True))
         if any(core.shape != block.shape for core, block in pairs):
             self.reinitialize()
@@ -128,6 +126,7 @@ class MatrixLayer(AnalogLayer):
         matrices = [to_tensor(core.get_matrix()) for core in self.arrays]
         return matrices[0] if len(matrices) == 1 else torch.cat(matrices)
 
+    @with_settled_weights
     @in_torch_order
     def get_core_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Weight and bias with all errors of the cells, made up for drift where the arrays are.
@@ -170,7 +169,8 @@ class MatrixLayer(AnalogLayer):
 
         Kept until the arrays are programmed anew.
         """
-        return self._held_parameters[0].clone()
+        with settled(self):
+            return self._held_parameters[0].clone()
 
     @property
     def _held_parameters(self) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -341,8 +341,25 @@ def standing_in(parameter: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
     """``held``, with the gradient going to the parameter that it was programmed from."""
     if not (parameter.requires_grad and torch.is_grad_enabled()):
         return held
-    # Adds exactly nothing.
-    return (parameter - parameter.detach()).add_(held)
+    return _StandIn.apply(parameter, held)
+
+
+class _StandIn(torch.autograd.Function):
+    """The second tensor forward, the first backward, whatever values it has."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(parameter: torch.Tensor, held: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return held.view_as(held)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple:  # type: ignore[override]
+        return grad, None
 
 
 def _plain(y: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from adapters.shared.staying import warn_of_no_arrays
 from adapters.torch.layers.layer import AnalogLayer
 from simulator import ParameterError
 
@@ -31,11 +32,20 @@ def named_layers(model: nn.Module) -> dict[str, AnalogLayer]:
     return found
 
 
+def _layers_for(function: str, model: nn.Module) -> list[AnalogLayer]:
+    """The analog layers of a model; warns where ``function`` finds none."""
+    layers = analog_modules(model)
+    if not layers:
+        warn_of_no_arrays(function, "from_torch")
+    return layers
+
+
 def synchronize(model: nn.Module) -> None:
     """Program the arrays of every analog layer with its present parameters.
 
-    To be called after each step of an optimizer, unless layers have ``auto_synchronize``. Cells
-    get new programming errors, as ``redraw`` of their layer says.
+    To be called after each step of an optimizer, where layers have ``auto_synchronize=False``; the
+    others are programmed by their next forward, and not once more where this was called. Cells get
+    new programming errors, as ``redraw`` of their layer says. Warns of a model without such layers.
 
     Args:
         model: what ``from_torch`` returned.
@@ -43,7 +53,7 @@ def synchronize(model: nn.Module) -> None:
     Raises:
         InputError: weights that are not finite; it names the layer, whose cells stay.
     """
-    for layer in analog_modules(model):
+    for layer in _layers_for("synchronize", model):
         layer.synchronize()
 
 
@@ -56,7 +66,7 @@ def reinitialize(model: nn.Module) -> None:
     Args:
         model: what ``from_torch`` returned.
     """
-    for layer in analog_modules(model):
+    for layer in _layers_for("reinitialize", model):
         layer.reinitialize()
 
 
@@ -73,7 +83,7 @@ def set_time(model: nn.Module, time: float) -> None:
         ParameterError: a time that is no finite number >= 0.
         ModelError: a model that says nothing about this time.
     """
-    layers = analog_modules(model)
+    layers = _layers_for("set_time", model)
     before = [layer.core.time for layer in layers]
     try:
         for layer in layers:
@@ -90,7 +100,7 @@ def new_epoch(model: nn.Module) -> None:
     Args:
         model: what ``from_torch`` returned.
     """
-    for layer in analog_modules(model):
+    for layer in _layers_for("new_epoch", model):
         layer.epoch += 1
         if layer.redraw == "epoch":
             layer.synchronize()

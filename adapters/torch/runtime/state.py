@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 
+from adapters.torch.runtime.computed import (
+    class_before,
+    computing_hooks,
+    is_parametrized,
+    results_among,
+    settled,
+    with_settled_weights,
+)
 from simulator import InputError
 
 EXTRA_STATE = "_extra_state"
@@ -28,12 +37,12 @@ class LayerState:
         counters = {"epoch": self.epoch, "chip": self.chip, "in_step": self._is_in_step()}
         return {"version": STATE_VERSION, **counters, "arrays": cores}
 
+    @with_settled_weights
     def _is_in_step(self) -> bool:
         """Whether the arrays were programmed with the parameters as they are."""
-        if self.auto_synchronize:
-            return not self._is_stale()
-        return self._stamp() == self._programmed_from
+        return not self._is_stale()
 
+    @with_settled_weights
     def set_extra_state(self, state: Any) -> None:
         """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
         try:
@@ -56,18 +65,31 @@ class LayerState:
         self._mark()
         if not in_step:
             # Saved between a step of the optimizer and the next forward, which will program them.
-            self.__dict__.update(_programmed_from=(), _copy=None)
+            self.__dict__.update(_programmed_from=(), _traces={})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # Torch gives parametrised layers a copy of their own, past the two methods below.
+        replica = self.__new__(type(self))
+        memo[id(self)] = replica
+        state = class_before(self).__getstate__(self)
+        memo.update(results_among(state.values()))
+        replica.__setstate__(copy.deepcopy(state, memo))
+        return replica
 
     def __getstate__(self) -> dict[str, Any]:
         # Addresses do not travel: the copy is as much in step with its arrays as the original.
-        in_step = self._stamp() == self._programmed_from
-        state = {**self.__dict__, "_programmed_from": in_step}
-        state.pop(COMPILED, None)
+        state = {**self.__dict__, "_programmed_from": self._is_in_step()}
+        for name in (COMPILED, "_from", "_traces"):
+            state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._programmed_from = self._stamp() if self._programmed_from else ()
+        in_step = self._programmed_from
+        self.__dict__.update(_programmed_from=(), _from=(), _traces={})
+        if in_step:
+            with settled(self):
+                self._remember()
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, metadata: Any, strict: bool,
@@ -82,7 +104,7 @@ class LayerState:
             if prefix + EXTRA_STATE not in state_dict:
                 # Weights of a digital model: the arrays follow them.
                 missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
-                if any(prefix + name in state_dict for name in self._followed()):
+                if any(prefix + name in state_dict for name in self._deciding()):
                     self.synchronize()
         except Exception:
             self._parameters.update(before)
@@ -90,6 +112,30 @@ class LayerState:
                 for name, kept in values.items():
                     before[name].copy_(kept)
             raise
+        self._watch_children(prefix + EXTRA_STATE in state_dict)
+
+    def _deciding(self) -> list[str]:
+        """The parameters of this module itself that decide what the arrays hold."""
+        return list(self._parameters) if computing_hooks(self) else list(self._followed())
+
+    def _watch_children(self, has_state: bool) -> None:
+        """Torch loads children after their parent, but what arrays hold may come from both."""
+        if not self._modules:
+            return
+        then = "remember" if has_state or not is_parametrized(self) else "program"
+        self.__dict__["_loading"] = then if then == "program" or self._is_in_step() else ""
+        if _children_came not in self._load_state_dict_post_hooks.values():
+            self.register_load_state_dict_post_hook(_children_came)
+
+
+def _children_came(layer: Any, keys: Any) -> None:
+    then = layer.__dict__.pop("_loading", "")
+    if then == "program" and not layer._is_in_step():
+        layer.synchronize()
+    elif then == "remember":
+        # The same values once more, or those that the state of the arrays was saved with.
+        with settled(layer):
+            layer._remember()
 
 
 def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:

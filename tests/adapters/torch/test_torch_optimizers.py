@@ -12,13 +12,11 @@ from places import HELPERS, ROOT
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
-from torch.nn.utils import clip_grad_norm_, parametrizations, parametrize  # noqa: E402
+from torch.nn.utils import clip_grad_norm_  # noqa: E402
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn  # noqa: E402
 from torch_models import ADC, NOISE, PROGRAMMING, perceptron, seeded  # noqa: E402
 
 from adapters.torch import (  # noqa: E402
-    AnalogLayer,
-    analog_modules,
     from_torch,
     new_epoch,
     synchronize,
@@ -158,19 +156,6 @@ def test_averaged_models_are_saved_and_loaded():
     assert int(other.n_averaged) == 2
     for _ in range(2):
         assert torch.equal(average(images()), other(images()))
-
-
-def test_parametrised_layers_stay_digital():
-    digital = perceptron()
-    parametrizations.weight_norm(digital[0])
-    model = from_torch(digital, seeded(), auto_synchronize=True)
-    assert not isinstance(model[0], AnalogLayer)
-    assert parametrize.is_parametrized(model[0])
-    assert len(analog_modules(model)) == 1
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    losses = [step(model, optimizer) for _ in range(5)]
-    assert losses[-1] < losses[0]
-    torch.testing.assert_close(model(images()), to_torch(model)(images()), **CLOSE)
 
 
 # -- resuming -------------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ def test_looking_changes_nothing():
     for layer, twin in zip(analog_modules(model), analog_modules(other), strict=True):
         assert layer.params == twin.params
         assert not layer.ideal
-        assert not layer._forward_hooks
+        assert len(layer._forward_hooks) == len(twin._forward_hooks)
     assert torch.equal(model(x), other(x))
     assert repr(report(model, [images()])) != ""
     assert [layer.layer for layer in found.layers] == ["0", "2", "5", "7"]

@@ -278,9 +278,9 @@ def test_a_name_is_not_enough(make, reason):
 
 @pytest.mark.parametrize("device", ["meta", "cpu"])
 def test_what_a_class_computes_does_not_depend_on_where_one_asks(device):
+    layer = namesake(lambda self, x: torch.addmm(self.bias, x.flatten(0, -2), self.weight)
+                     .view(*x.shape[:-1], self.nf))  # fmt: skip
     with torch.device(device), torch.autocast("cpu", dtype=torch.bfloat16):
-        layer = namesake(lambda self, x: torch.addmm(self.bias, x.flatten(0, -2), self.weight)
-                         .view(*x.shape[:-1], self.nf))  # fmt: skip
         assert convertible_modules(layer) == [layer]
 
 

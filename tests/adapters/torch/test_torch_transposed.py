@@ -264,12 +264,10 @@ def test_which_layers_are_converted():
         nn.BatchNorm1d(2),
     )  # fmt: skip
     prune.l1_unstructured(model[2], "weight", 0.5)
-    assert convertible_modules(model) == [model[0], model[3]]
-    assert [m for m in inconvertible_modules(model) if m in list(model)] == [
-        model[1], model[2], model[4], model[5],
-    ]  # fmt: skip
+    assert convertible_modules(model) == list(model)[:4]
+    assert inconvertible_modules(model) == [model[4], model[5]]
     model[4](torch.rand(1, 2, 3))
-    assert convertible_modules(model) == [model[0], model[3], model[4]]
+    assert convertible_modules(model) == list(model)[:5]
     analog = from_torch(model.eval(), seeded(core__rows_max=2))
     (row,) = [row for row in summary(analog).rows if row[0] == "0"]
     assert row[1:4] == ("AnalogConvTranspose1d", "2x4", "2")

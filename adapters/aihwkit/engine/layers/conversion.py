@@ -14,8 +14,14 @@ from adapters.aihwkit.engine.layers.base import AnalogLayer, AnalogModuleBase
 from adapters.aihwkit.engine.layers.container import AnalogSequential
 from adapters.aihwkit.engine.layers.conv import AnalogConv2d
 from adapters.aihwkit.engine.layers.linear import AnalogLinear
+from simulator.errors import warn_user
 
 LAYERS: dict[type[nn.Module], Any] = {nn.Linear: AnalogLinear, nn.Conv2d: AnalogConv2d}
+# Layers of torch whose weights are matrices of products.
+PRODUCTS = (
+    nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase,
+    nn.MultiheadAttention,
+)  # fmt: skip
 WRAPPER = "AnalogWrapper"
 Replace = Callable[[str, nn.Module], "nn.Module | None"]
 
@@ -68,11 +74,35 @@ def convert_to_analog(
             given = specific_rpu_config_fun(name, part, given)
         return layers[type(part)].from_digital(part, given)
 
+    _warn_of_digital(model, layers, excluded)
     model = _replaced("", model, analog, {})
     for part in model.modules():
         if type(part) is nn.Sequential and any(isinstance(p, AnalogLayer) for p in part.modules()):
             part.__class__ = AnalogSequential
     return analog_root(model) if ensure_analog_root else model
+
+
+def _warn_of_digital(
+    model: nn.Module, layers: dict[type[nn.Module], Any], excluded: set[str]
+) -> None:
+    """Warn of layers with a matrix that have no analog class here."""
+    # What is analog already, or not to be converted, is not asked about with all below it.
+    passed = {
+        id(inner)
+        for name, part in model.named_modules(remove_duplicate=False)
+        if name in excluded or isinstance(part, AnalogLayer) or type(part) in layers
+        for inner in part.modules()
+    }
+    left = [
+        f"{name or 'the model'!r} ({type(part).__name__})"
+        for name, part in model.named_modules()
+        if id(part) not in passed and isinstance(part, PRODUCTS)
+    ]
+    if left:
+        warn_user(
+            f"convert_to_analog: layers with weights that stay digital: {', '.join(left)}; "
+            "conversion_map names an analog class for them, exclude_modules says that it is meant"
+        )
 
 
 def convert_to_digital(module: nn.Module, inplace: bool = False) -> nn.Module:
