@@ -13,6 +13,7 @@ from simulator.errors import (
     OhmCoreWarning,
     ParameterError,
     ShapeError,
+    warn_user,
 )
 from simulator.legacy import table
 from simulator.multiply.products import MatrixProduct, Product
@@ -40,4 +41,5 @@ __all__ = [
     "ShapeError",
     "models",
     "parameter",
+    "warn_user",
 ]

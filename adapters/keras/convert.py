@@ -200,7 +200,7 @@ def from_keras(
     _warn_of_hidden(known, lambda layer: not reason_to_stay(layer), "digital", "could be analog")
     found = [place for place in known if not reason_to_stay(place.layer)]
     if not allow_digital:
-        say_what_stays(_staying(known), bool(found), "from_keras")
+        say_what_stays(_staying(known, bool(found)), bool(found), "from_keras")
     names = [place.name for place in found]
     # Looked at here: what fails in a layer that is made from its configuration, Keras renames.
     trees = [None if t is None else copied(t) for t in params_by_layer(params, names)]
@@ -241,14 +241,17 @@ def from_keras(
     return analog
 
 
-def _staying(known: list[Place]) -> dict[str, str]:
-    """Why layers that hold a matrix stay digital, by their names; of others is warned apart."""
+def _staying(known: list[Place], told_of_hidden: bool) -> dict[str, str]:
+    """Why layers that hold a matrix stay digital, by their names.
+
+    Those that hide others are told of apart, where ``told_of_hidden``.
+    """
     return {
         place.name: f"{type(place.layer).__name__}: {reason}"
         for place in known
         if _holds_matrix(place.layer)
         and (reason := reason_to_stay(place.layer))
-        and not any(not reason_to_stay(inner) for inner in _inner(place.layer))
+        and not (told_of_hidden and any(not reason_to_stay(i) for i in _inner(place.layer)))
     }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from simulator import ParameterError
-from simulator.errors import NoEffectWarning, warn_user
+from simulator import NoEffectWarning, ParameterError, warn_user
 
 
 def say_what_stays(reasons: dict[str, str], converts: bool, function: str) -> None:

@@ -39,6 +39,7 @@ from adapters.torch.runtime.computed import (
     computing_hooks,
     inject,
     is_computed,
+    is_parametrized,
     remove,
     results,
 )
@@ -310,7 +311,10 @@ def is_quantised(layer: nn.Module) -> bool:
 def _is_foldable(layer: nn.Module) -> bool:
     """Kernels of one group of a transposed convolution have outputs on their second axis."""
     grouped = getattr(layer, "transposed", False) and layer.groups > 1
-    return isinstance(layer, FOLDABLE) and not grouped and not reason_to_stay(layer)
+    # A norm cannot be folded into a weight that is computed.
+    computed = is_parametrized(layer) or computing_hooks(layer)
+    fits = isinstance(layer, FOLDABLE) and not grouped and not computed
+    return fits and not reason_to_stay(layer)
 
 
 def _convert(layer: nn.Module, tree: Any, rows: int, name: str, options: dict) -> AnalogLayer:

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn
+from torch import nn  # noqa: E402
 
-from adapters.aihwkit.nn.conversion import convert_to_analog
-from adapters.aihwkit.simulator.configs import SingleRPUConfig
+from adapters.aihwkit.nn.conversion import convert_to_analog  # noqa: E402
+from adapters.aihwkit.simulator.configs import SingleRPUConfig  # noqa: E402
 
 STAY = [
     lambda: nn.Conv1d(2, 2, 1), lambda: nn.Conv3d(2, 2, 1), lambda: nn.LSTM(2, 2),

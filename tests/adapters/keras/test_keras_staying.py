@@ -27,7 +27,7 @@ def test_layers_with_weights_that_stay_are_named(kind):
     model = keras.Sequential([keras.Input((4, 3)), STAY[kind](), layers.Dense(2)])
     with pytest.warns(RuntimeWarning, match=f"{kind}: no analog counterpart") as told:
         analog = from_keras(model, CrossSimParameters())
-    assert len(told) == 1
+    assert sum(issubclass(w.category, RuntimeWarning) for w in told) == 1
     assert len(analog_layers(analog)) == 1
 
 

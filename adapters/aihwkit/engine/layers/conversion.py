@@ -14,7 +14,7 @@ from adapters.aihwkit.engine.layers.base import AnalogLayer, AnalogModuleBase
 from adapters.aihwkit.engine.layers.container import AnalogSequential
 from adapters.aihwkit.engine.layers.conv import AnalogConv2d
 from adapters.aihwkit.engine.layers.linear import AnalogLinear
-from simulator.errors import warn_user
+from simulator import warn_user
 
 LAYERS: dict[type[nn.Module], Any] = {nn.Linear: AnalogLinear, nn.Conv2d: AnalogConv2d}
 # Layers of torch whose weights are matrices of products.
