@@ -654,7 +654,8 @@ class AnalogCore(PartitionNames, ArrayLike):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the core to a file, which ``AnalogCore.load`` continues from bit for bit.
 
-        The file is an ``.npz`` of NumPy without pickle; ``simulator.states`` says what is in it.
+        The file is a safetensors file, which other programs read too; ``simulator.states`` says
+        what is in it.
 
         Args:
             path: name of the file, which is kept as it is given and replaced if it exists.

@@ -1,6 +1,6 @@
-"""What is saved of arrays: named arrays of numbers and a header, which no file needs pickle for.
+"""What is saved of arrays: named arrays of numbers under a header, as bytes that need no pickle.
 
-- ``sealed``: arrays by name under a header that says what they are, and whether they have changed.
+- ``sealed``: the bytes: arrays by name, what they are, and whether they have changed since.
 - ``of_core``: the state of a core as such arrays, and back; ``files``: the same as one file.
 - ``trees``: parameter trees as plain values.
 - ``measured``: ranges that were measured, beside those that a user wrote.
@@ -17,7 +17,7 @@ from simulator.states.measured import (
     with_ranges,
 )
 from simulator.states.of_core import from_arrays, to_arrays
-from simulator.states.sealed import HEADER, Sealed
+from simulator.states.sealed import Sealed
 from simulator.states.trees import (
     parameters_from,
     plain_parameters,
@@ -27,7 +27,6 @@ from simulator.states.trees import (
 )
 
 __all__ = [
-    "HEADER",
     "Difference",
     "Sealed",
     "as_written",

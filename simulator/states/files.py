@@ -1,9 +1,8 @@
-"""A core as one file: arrays in NumPy's own ``.npz``, without pickle."""
+"""A core as one file, in the form of ``sealed``."""
 
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,7 @@ def write_core(state: dict[str, Any], path: str | os.PathLike[str]) -> None:
     target = Path(path)
     part = target.with_name(f".{target.name}.part")
     try:
-        with part.open("wb") as file:
-            np.savez(file, **Sealed(KIND, *to_arrays(state)).named())  # type: ignore[arg-type]
+        Sealed(KIND, *to_arrays(state)).packed().tofile(part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -47,18 +45,9 @@ def read_core(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
-            named = {name: saved[name] for name in saved.files}
-        sealed = Sealed.opened(KIND, named)
-        if not sealed.intact:
+        sealed = Sealed.opened(KIND, np.fromfile(path, np.uint8))
+        if sealed.changed:
             raise InputError("its arrays are not those that were saved")
         return from_arrays(sealed.words, sealed.arrays)
-    except (
-        InputError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
+    except InputError as error:
         raise FileFormatError(f"{path}: not a saved core: {error}") from None
