@@ -7,8 +7,8 @@ JSON header, eight bytes; the header, with type, shape and place of every array;
 - ``format``: ``"ohmcore"``; ``version``: ``"2"``; ``kind``: whose arrays these are.
 - ``words``: the text of a JSON object with what is no array: names, shapes, parameters.
 
-The array ``sums`` has the CRC-32 of the words, then of each other array in the order of their names.
-So arrays that were averaged, rounded to another type or exchanged since are told from saved ones.
+The array ``sums`` has the CRC-32 of the words, then of each array in the order of their names. So
+arrays that were averaged, rounded to another type or exchanged since are told from saved ones.
 
 All numbers that change while arrays are used stand in arrays. So states of one hardware are of one
 length, and a checkpoint can be read into the tensors of another.
