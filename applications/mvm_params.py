@@ -17,7 +17,7 @@ from applications.common.keywords import (
     set_effect,
     set_inputs,
 )
-from simulator.parameters import CrossSimParameters
+from simulator.parameters import CrossSimParameters, of_course
 
 DEFAULTS: dict[str, Any] = {
     # how the matrix is stored
@@ -134,4 +134,4 @@ def set_params(**kwargs: Any) -> CrossSimParameters:
     keywords.assign_flags({"simulation.useGPU": "useGPU"})
     keywords.assign({"simulation.gpu_id": "gpu_id"})
     keywords.params.validate()
-    return keywords.params
+    return of_course(keywords.params)

@@ -13,6 +13,7 @@ from simulator.errors import (
     OhmCoreWarning,
     ParameterError,
     ShapeError,
+    each_said_once,
     warn_user,
 )
 from simulator.legacy import table
@@ -40,6 +41,7 @@ __all__ = [
     "Product",
     "ShapeError",
     "models",
+    "each_said_once",
     "parameter",
     "warn_user",
 ]

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -117,6 +119,25 @@ def require_shape(model: object, result: Any, shape: tuple[int, ...]) -> Any:
 PACKAGES = ("simulator", "adapters", "torch", "keras")
 
 
+_said: ContextVar[set[str] | None] = ContextVar("_said", default=None)
+
+
+@contextmanager
+def each_said_once() -> Iterator[None]:
+    """Within this, :func:`warn_user` issues a warning of the same text once.
+
+    For work on many arrays that are alike, such as those of the layers of a network.
+    """
+    if _said.get() is not None:
+        yield
+        return
+    token = _said.set(set())
+    try:
+        yield
+    finally:
+        _said.reset(token)
+
+
 def warn_user(message: str, category: type[OhmCoreWarning] = OhmCoreWarning) -> None:
     """Issue a warning that points at the line outside OhmCore that led to it.
 
@@ -124,6 +145,11 @@ def warn_user(message: str, category: type[OhmCoreWarning] = OhmCoreWarning) -> 
         message: Its text.
         category: Its class, by which users filter it.
     """
+    said = _said.get()
+    if said is not None:
+        if message in said:
+            return
+        said.add(message)
     warnings.warn(message, category, stacklevel=_level_of_user())
 
 

@@ -35,6 +35,8 @@ class Spec:
         optional: Whether None is allowed.
         unit: Unit, for messages and documentation.
         doc: Meaning, for documentation.
+        usual: Lowest and highest value that hardware has. Others are allowed, but look like a slip
+            in the unit, so that building a core warns of them.
     """
 
     type: Any = float
@@ -46,6 +48,7 @@ class Spec:
     optional: bool = False
     unit: str = ""
     doc: str = ""
+    usual: tuple[float, float] | None = None
 
     def check(self, path: str, value: Any) -> Any:
         """Check a value and turn it into the declared type.
@@ -81,6 +84,12 @@ class Spec:
             words += f" in {self._interval()}"
         unit = f" {self.unit}" if self.unit else ""
         return words + unit + (" or None" if self.optional else "")
+
+    def is_usual(self, value: Any) -> bool:
+        """Whether a checked value is one that hardware has."""
+        if self.usual is None or value is None or value == 0:
+            return True
+        return self.usual[0] <= value <= self.usual[1]
 
     @property
     def mutable(self) -> bool:
@@ -190,6 +199,7 @@ def parameter(
     optional: bool = False,
     unit: str = "",
     doc: str = "",
+    usual: tuple[float, float] | None = None,
 ) -> Any:
     """Declare a parameter of a model, or a leaf of a parameter node.
 
@@ -206,6 +216,8 @@ def parameter(
         optional: Whether None is allowed.
         unit: Unit, for messages and documentation.
         doc: Meaning, for documentation.
+        usual: Lowest and highest value that hardware has; others are allowed, with a warning when
+            a core is built.
 
     Returns:
         A dataclass field whose ``metadata["spec"]`` is the :class:`Spec` of these arguments.
@@ -214,7 +226,7 @@ def parameter(
         ParameterError: The declaration does not allow its own default.
     """
     choices = None if choices is None else tuple(choices)
-    spec = Spec(type, low, high, low_open, high_open, choices, optional, unit, doc)
+    spec = Spec(type, low, high, low_open, high_open, choices, optional, unit, doc, usual)
     value = spec.check("default", default)
     if spec.mutable and value is not None:
         return dataclasses.field(

@@ -25,6 +25,18 @@ settings.register_profile("explore", deadline=None, print_blob=True, max_example
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+# What users wrote before there was a warning of settings without effect must not bring one about.
+SCRIPTS = [Path(__file__).parent / name for name in ("legacy", "tutorials", "applications")]
+
+
+def pytest_collection_modifyitems(items):
+    strict = pytest.mark.filterwarnings("error::simulator.errors.NoEffectWarning")
+    for item in items:
+        if any(folder in item.path.parents for folder in SCRIPTS):
+            # First in the list: marks of the test itself count more.
+            item.add_marker(strict, append=False)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of reference data that is not part of the project."""

@@ -23,7 +23,7 @@ from adapters.shared.per_layer import (
     values_by_layer,
 )
 from adapters.shared.staying import say_what_stays, warn_of_no_arrays
-from simulator import InputError, NotSupportedError, OhmCoreWarning
+from simulator import InputError, NotSupportedError, OhmCoreWarning, each_said_once
 
 # Arguments of analog layers that digital ones do not have.
 WIRING = ("params", "bias_rows", "auto_synchronize", "stream")
@@ -234,10 +234,11 @@ def from_keras(
         bias = to_numpy(layer.bias) if layer.use_bias else None
         return folded(to_numpy(layer.kernel), bias, norm)
 
-    analog = _rebuilt(model, made, weights, gone)
-    if fuse_batchnorm:
-        _warn_of_norms(analog)
-    _program(analog)
+    with each_said_once():
+        analog = _rebuilt(model, made, weights, gone)
+        if fuse_batchnorm:
+            _warn_of_norms(analog)
+        _program(analog)
     return analog
 
 

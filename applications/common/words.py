@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from applications.mvm_study.statistics import Estimate
+from simulator import CrossSimParameters
+from simulator.parameters import active_effects
+
+
+def effects(trees: Iterable[CrossSimParameters]) -> str:
+    """Return what of the hardware is not ideal, such as ``wires: row 2 ohm; read noise: ...``.
+
+    Of several trees, everything that any of them says.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for tree in trees:
+        for name, words in active_effects(tree).items():
+            found.setdefault(name, {})[words] = None
+    told = "; ".join(f"{name}: {' or '.join(words)}" for name, words in found.items())
+    return told or "none; the arrays are ideal"
 
 
 def chips(count: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from applications.common.page import render
 from applications.common.plain_files import write_whole
-from applications.common.words import bounds, ends, percent, points
+from applications.common.words import bounds, effects, ends, percent, points
 
 from .figure import COLOUR, draw, pictures
 from .results import (
@@ -45,12 +45,15 @@ def write_report(folder: Folder, comparison: Comparison, setup: Setup) -> None:
 
 
 def _page(folder: Folder, comparison: Comparison, setup: Setup) -> bytes:
+    from .comparison import hardware  # which loads PyTorch
+
     settings = folder.settings
     return render(
         "device_aware/index.html.j2",
         setup=setup,
         seed=settings.seed,
         configuration=folder.configuration(),
+        effects=effects([hardware(settings)]),
         settings=settings,
         comparison=comparison,
         arrays=arrays(settings),

@@ -21,7 +21,7 @@ from applications.common.keywords import (
     set_effect,
     set_inputs,
 )
-from simulator.parameters import CrossSimParameters
+from simulator.parameters import CrossSimParameters, of_course
 
 _NAMES = {"wtmodel": "core_style", "ADC_per_ibit": "adc_per_ibit"}
 _FOR_PRODUCTS = {"complex_matrix", "complex_input", *_NAMES}
@@ -114,7 +114,7 @@ def dnn_inference_params(**kwargs: Any) -> CrossSimParameters:
         adc.adc_per_ibit = adc.adc_per_ibit and dac.input_bitslicing
     _set_simulation(keywords)
     keywords.params.validate()
-    return keywords.params
+    return of_course(keywords.params)
 
 
 def _set_effects(keywords: Keywords) -> None:

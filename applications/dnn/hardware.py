@@ -13,6 +13,7 @@ from applications.mvm_study.errors import StudyError
 from applications.mvm_study.settings import is_random
 from applications.mvm_study.yaml_document import read_document
 from simulator import AnalogCore, CrossSimParameters, OhmCoreError
+from simulator.parameters import of_course
 
 from .dnn_inference_params import dnn_inference_params
 
@@ -132,7 +133,8 @@ def _changed(changes: Any) -> CrossSimParameters:
     tree = CrossSimParameters()
     tree.update(changes or {})
     tree.validate()
-    return tree
+    # A file of layers is mostly one that was written for a finished run.
+    return of_course(tree)
 
 
 def to_file(layers: Mapping[str, Trees]) -> str:

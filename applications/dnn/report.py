@@ -7,7 +7,7 @@ from typing import Any
 from applications.common.drawing import COLOURS, GREY
 from applications.common.page import render
 from applications.common.plain_files import write_whole
-from applications.common.words import bounds, chips, ends, percent, points
+from applications.common.words import bounds, chips, effects, ends, percent, points
 from applications.mvm_study.statistics import Estimate
 
 from . import hardware
@@ -30,11 +30,14 @@ def write_report(folder: Folder, outcome: Outcome, setup: Setup, table: Any) -> 
 
 def _page(folder: Folder, outcome: Outcome, setup: Setup, table: Any) -> bytes:
     settings = folder.settings
+    layers = hardware.from_file(str(folder.path / "layers.yaml"))
+    assert isinstance(layers, dict)  # what was written has names of layers
     return render(
         "dnn/index.html.j2",
         setup=setup,
         seed=settings.seed,
         configuration=folder.configuration(),
+        effects=effects(tree for trees in layers.values() for tree in hardware.listed(trees)),
         settings=settings,
         outcome=outcome,
         arrays=hardware.in_words(settings.hardware),

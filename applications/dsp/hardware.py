@@ -9,7 +9,7 @@ from typing import Any
 
 from applications.common.keywords import cell_bits
 from simulator import AnalogCore, CrossSimParameters
-from simulator.parameters import ADCRangeLimits, CoreStyle
+from simulator.parameters import ADCRangeLimits, CoreStyle, of_course
 from simulator.profile import adc_ranges
 
 # What a study sets and varies, by short names: option, meaning.
@@ -80,7 +80,7 @@ def with_settings(
     for name, value in {**(settings or {}), **more}.items():
         copy.update(_updates(name, value))
     copy.xbar.device.cell_bits = cell_bits(copy)
-    return copy
+    return of_course(copy, always=True)
 
 
 def _updates(name: str, value: Any) -> dict[str, Any]:
@@ -158,6 +158,7 @@ def exact(params: CrossSimParameters, record: bool = False) -> CrossSimParameter
     copy.update({"xbar.adc.mvm.bits": 0, "xbar.adc.mvm.model": "IdealADC"})
     copy.xbar.adc.mvm.calibrated_range = []
     copy.simulation.analytics.profile_adc_inputs = record
+    of_course(copy, always=True)
     return copy
 
 

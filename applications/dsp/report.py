@@ -18,6 +18,7 @@ from rich.table import Table as RichTable
 
 from applications.common.drawing import COLOURS, GRID_BELOW, encoded
 from applications.common.page import render
+from applications.common.words import effects
 from applications.mvm_study.statistics import Estimate, mean_over_chips
 from simulator import CrossSimParameters
 
@@ -103,6 +104,7 @@ def page(report: Report, setup: Mapping[str, Any], configuration: str) -> bytes:
         setup=setup,
         seed=report.params.simulation.seed,
         configuration=configuration,
+        effects=effects([report.params]),
         tables=[
             (table, [(number == 0, row) for number, row in enumerate(table.rows)])
             for table in report.tables

@@ -11,12 +11,13 @@ import yaml
 from applications.common.drawing import COLOURS, GREY
 from applications.common.page import render
 from applications.common.plain_files import write_whole
+from applications.common.words import effects
 from simulator import CrossSimParameters
 
 from .axes import axis, parameter_updates
 from .config import StudyConfig, Values
 from .figures import Picture, grid_pictures, sweep_pictures, wire_picture
-from .settings import BASE, GRID
+from .settings import BASE, GRID, parameters
 from .statistics import Estimate, share
 from .store import Setup, Store
 from .summary import Point, by_mapping, finding, of_sweep
@@ -178,6 +179,9 @@ def _render(
         ],
         chips=max(point.setting.chips for point in points),
         settings=len(points),
+        effects=effects(
+            parameters(point.setting, store.config.seed) for point in of_sweep(points, BASE)
+        ),
         configuration=yaml.safe_dump(store.config.as_dict(), sort_keys=False, width=90),
         csv=store.results.read_bytes(),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from simulator import CrossSimParameters
 from simulator.errors import OhmCoreError
+from simulator.parameters import of_course
 
 from .axes import axis, parameter_updates
 from .config import StudyConfig, Values
@@ -69,7 +70,7 @@ def parameters(setting: Setting, seed: int) -> CrossSimParameters:
         tree.update(parameter_updates(setting.values) | {"simulation.seed": seed})
     except OhmCoreError as error:
         raise StudyError(f"setting {setting.label}: {error}") from None
-    return tree
+    return of_course(tree, always=True)
 
 
 def is_random(tree: CrossSimParameters) -> bool:

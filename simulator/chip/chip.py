@@ -15,6 +15,7 @@ from simulator.chip.drift import at_time, compensated
 from simulator.chip.programmed import Programmed
 from simulator.chip.tiles import Tiles
 from simulator.chip.verifying import Rule
+from simulator.devices.generic import spread_of
 from simulator.errors import InputError, ParameterError
 from simulator.hardware import Axis, Grid, build_hardware, matrix_axes
 from simulator.mapping import WeightScaling
@@ -199,6 +200,14 @@ class Chip:
     def time(self) -> float:
         """Time since programming, in the time unit of the drift model."""
         return self.hardware[0].cell.time
+
+    @property
+    def ages(self) -> bool:
+        """Whether time changes anything: cells that drift, or noise of a model that knows time."""
+        return any(
+            not (hardware.drift.is_ideal and (hardware.read.is_ideal or spread_of(hardware.read)))
+            for hardware in self.hardware
+        )
 
     def set_time(self, time: float) -> None:
         """Look at the same cells at another time; nothing changes if a model refuses it."""

@@ -44,10 +44,18 @@ class CircuitADC(ADC, abstract=True):
     """
 
     gain_db: float = parameter(
-        100, low=0, high=float("inf"), unit="dB", doc="open-loop gain of the amplifiers"
+        100,
+        low=0,
+        high=float("inf"),
+        unit="dB",
+        usual=(20, float("inf")),
+        doc="open-loop gain of the amplifiers",
     )
     sigma_comparator: float = parameter(
-        0, low=0, doc="standard deviation of comparator offsets, relative to the reference"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="standard deviation of comparator offsets, relative to the reference",
     )
 
     def __post_init__(self) -> None:

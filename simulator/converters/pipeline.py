@@ -48,13 +48,22 @@ class PipelineADC(CircuitADC):
     """``bits - 1`` stages and a last comparator, for each group of neighbouring outputs."""
 
     sigma_C1: float = parameter(
-        0, low=0, doc="standard deviation of the feedback capacitor, relative to its value"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="standard deviation of the feedback capacitor, relative to its value",
     )
     sigma_C2: float = parameter(
-        0, low=0, doc="standard deviation of the sampling capacitor, relative to its value"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="standard deviation of the sampling capacitor, relative to its value",
     )
     sigma_Cpar: float = parameter(
-        0, low=0, doc="standard deviation of the parasitic capacitance, relative to a capacitor"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="standard deviation of the parasitic capacitance, relative to a capacitor",
     )
     group_size: int = parameter(8, type=int, low=1, doc="outputs that share one converter")
 

@@ -47,7 +47,10 @@ class RampADC(CircuitADC):
     """
 
     sigma_capacitor: float = parameter(
-        0, low=0, doc="standard deviation of a unit capacitor, relative to its nominal value"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="standard deviation of a unit capacitor, relative to its nominal value",
     )
     symmetric_cdac: bool = parameter(
         True, type=bool, doc="the DAC switches to either reference; False: it counts from below"

@@ -34,7 +34,10 @@ class SarADC(CircuitADC):
     """One capacitive DAC and one comparator for each group of neighbouring outputs of an array."""
 
     sigma_capacitor: float = parameter(
-        0, low=0, doc="standard deviation of a unit capacitor, relative to its nominal value"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="standard deviation of a unit capacitor, relative to its nominal value",
     )
     split_cdac: bool = parameter(
         True, type=bool, doc="two small DACs joined by a bridge capacitor; False: one large DAC"

@@ -48,7 +48,7 @@ from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
 from simulator.core.partition_names import PartitionNames
 from simulator.core.physical_arrays import ArrayPart, parts_of
-from simulator.errors import InputError, ShapeError
+from simulator.errors import InputError, NoEffectWarning, ShapeError, warn_user
 from simulator.hardware.build import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.multiply.lookout import FIRST_CALLS, SAMPLE, Watch
@@ -774,6 +774,12 @@ class AnalogCore(PartitionNames, ArrayLike):
     @time.setter
     @on_device
     def time(self, time: float) -> None:
+        if not self.chip.ages:
+            warn_user(
+                "the time of these arrays has no effect: no cell drifts; choose "
+                "xbar.device.drift_error.model and set its enable = True",
+                NoEffectWarning,
+            )
         self.chip.set_time(time)
         self._forget()
 

@@ -21,7 +21,7 @@ from simulator.schema import parameter
 class _GenericDevice(Device):
     """An error of zero mean whose spread is ``magnitude * scale(G)``."""
 
-    magnitude: float = parameter(0.0, low=0, doc="spread, in the units of the model")
+    magnitude: float = parameter(0.0, low=0, usual=(0, 1), doc="spread, in the units of the model")
 
     @property
     def is_ideal(self) -> bool:

@@ -142,10 +142,17 @@ class PCM(_DriftingPCM):
     """
 
     g_max: float = parameter(
-        PCM_FULL, low=0, low_open=True, unit="S", doc="conductance of a fully on cell"
+        PCM_FULL,
+        low=0,
+        low_open=True,
+        unit="S",
+        usual=(1e-9, 1e-2),
+        doc="conductance of a fully on cell",
     )
     t_0: float = parameter(20.0, low=0, low_open=True, unit="s", doc="reference time of drift")
-    t_read: float = parameter(250e-9, low=0, low_open=True, unit="s", doc="duration of a read")
+    t_read: float = parameter(
+        250e-9, low=0, low_open=True, unit="s", usual=(1e-12, 1), doc="duration of a read"
+    )
 
     @property
     def full(self) -> float:

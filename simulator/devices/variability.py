@@ -18,9 +18,15 @@ class VariabilityDevice(Device):
     fractions of the conductance, or of Gmax.
     """
 
-    chip_to_chip: float = parameter(0.0, low=0, doc="spread of what all cells of a chip share")
-    device_to_device: float = parameter(0.0, low=0, doc="spread of what a cell keeps for life")
-    cycle_to_cycle: float = parameter(0.0, low=0, doc="spread from programming to programming")
+    chip_to_chip: float = parameter(
+        0.0, low=0, usual=(0, 1), doc="spread of what all cells of a chip share"
+    )
+    device_to_device: float = parameter(
+        0.0, low=0, usual=(0, 1), doc="spread of what a cell keeps for life"
+    )
+    cycle_to_cycle: float = parameter(
+        0.0, low=0, usual=(0, 1), doc="spread from programming to programming"
+    )
     relative_to: str = parameter(
         "G", type=str, choices=("G", "Gmax"), doc="what spreads are fractions of"
     )

@@ -32,13 +32,18 @@ from simulator.parameters.core_parameters import (
     CoreStyle,
     OffsetCoreStyle,
 )
+from simulator.parameters.idle import warn_of_idle
+from simulator.parameters.plausible import warn_of_unusual
 from simulator.parameters.xbar_parameters import ADCRangeLimits
 
 UNIT_TOLERANCE = 1e-9
 
 
 def snapshots(params: Any) -> list[CrossSimParameters]:
-    """Checked copies of one parameter tree or of a list of them. Raises ParameterError."""
+    """Checked copies of one parameter tree or of a list of them, which cannot be changed.
+
+    Warns of settings without effect and of values that no hardware has. Raises ParameterError.
+    """
     trees = list(params) if isinstance(params, (list, tuple)) else [params]
     for tree in trees:
         if not isinstance(tree, CrossSimParameters):
@@ -50,6 +55,9 @@ def snapshots(params: Any) -> list[CrossSimParameters]:
     copies = [tree.copy() for tree in trees]
     for tree in copies:
         tree.validate()
+        tree._freeze()
+    warn_of_idle(copies)
+    warn_of_unusual(copies)
     return copies
 
 
@@ -123,6 +131,8 @@ def _weight_code(params: CrossSimParameters) -> WeightCode:
         cells = TwoSidedPair() if two_sided else OneSidedPair()
     unit = not paired and core.offset.style == OffsetCoreStyle.UNIT_COLUMN_SUBTRACTION
     code = WeightCode(digits, cells, CellLevels(device.Gmin_norm, device.cell_bits), unit)
+    if not code.digits_fit:
+        _misfit(code, params)
     if abs(code.unit_offset) > UNIT_TOLERANCE:
         warn_user(
             f"core.weight_bits is {core.weight_bits} with core.bit_sliced.num_slices = "
@@ -131,6 +141,33 @@ def _weight_code(params: CrossSimParameters) -> WeightCode:
             "choose weight bits that the slices divide evenly, or DIGITAL_OFFSET"
         )
     return code
+
+
+def _misfit(code: WeightCode, params: CrossSimParameters) -> None:
+    """Warn of cells on whose levels digits do not lie; raise where there are fewer than digits."""
+    digits, cell_bits = code.digits, params.xbar.device.cell_bits
+    assert isinstance(digits, SlicedWeight)
+    given = (
+        f"core.weight_bits = {digits.weight_bits} in core.bit_sliced.num_slices = "
+        f"{digits.num_slices} gives digits of {digits.slice_bits} bits, but "
+        f"xbar.device.cell_bits = {cell_bits}"
+    )
+    choice = f"xbar.device.cell_bits = {digits.slice_bits} (or 0, continuous)"
+    for count in range(1, digits.weight_bits):
+        if replace(code, digits=replace(digits, num_slices=count)).digits_fit:
+            choice += f", or core.bit_sliced.num_slices = {count}"
+            break
+    if cell_bits < digits.slice_bits:
+        raise ParameterError(
+            f"{given} has fewer levels than digits: products would be wrong by "
+            f"{100 * code.rounding_error():.2g} %. Choose {choice}"
+        )
+    fitting = replace(code, levels=CellLevels(code.levels.lowest, digits.slice_bits))
+    warn_user(
+        f"{given} has levels on which these digits do not lie: products are wrong by "
+        f"{100 * code.rounding_error():.2g} % instead of {100 * fitting.rounding_error():.2g} %. "
+        f"Choose {choice}"
+    )
 
 
 def _cell(device: Any) -> Cell:

@@ -16,6 +16,9 @@ from simulator.mapping.digits import SlicedWeight, WholeWeight
 from simulator.mapping.levels import CellLevels
 from simulator.quantities import Conductances, Weights
 
+# Weights that the error of rounding is looked at for: no power of two, which some codes repeat at.
+SAMPLES = 4099
+
 
 @dataclass(frozen=True)
 class WeightCode:
@@ -49,6 +52,24 @@ class WeightCode:
         if self.digits.signed:
             return 0.0
         return float(self.digits.zero + self.merge.sum() * self.levels.lowest)
+
+    @property
+    def digits_fit(self) -> bool:
+        """Whether every digit has a level of its own, so that cells add no rounding to slices."""
+        digits = self.digits
+        if not isinstance(digits, SlicedWeight) or not self.levels.steps:
+            return True
+        return self.levels.steps % (2**digits.slice_bits - 1) == 0
+
+    def rounding_error(self) -> float:
+        """Error of a product that rounding to digits and levels makes, relative to the product.
+
+        For weights that are distributed uniformly over their range; rms. What a unit column adds
+        is left out.
+        """
+        weights = np.linspace(-1.0, 1.0, SAMPLES)
+        held = replace(self, unit_column=False).decode(self.encode(weights, np), None, np)
+        return float(np.sqrt(np.mean((held - weights) ** 2) / np.mean(weights**2)))
 
     @property
     def product_gain(self) -> float:

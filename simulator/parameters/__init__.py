@@ -8,6 +8,7 @@ devices, arrays and converters are, ``simulation`` how it is all computed.
 - ``base_parameters``, ``model_parameters``, ``paired_parameters``: what nodes are made of.
 - ``effects``: what of the hardware is not ideal, by name, and trees without it.
 - ``hints``: where in the tree a name is that was looked for elsewhere.
+- ``idle``: settings without effect; ``plausible``: values that no hardware has.
 - ``combinations``: what cannot be asked for together.
 - ``files``, ``yaml_text``, ``pickles``: reading and writing.
 """
@@ -31,8 +32,10 @@ from .core_parameters import (
 )
 from .crosssim_parameters import CrossSimParameters
 from .effects import EFFECTS, Effect, active_effects, only, without
+from .idle import IdleSetting, of_course, settings_without_effect
 from .model_parameters import ModelParameters
 from .paired_parameters import BasePairedParameters
+from .plausible import unusual_values
 from .simulation_parameters import (
     AnalyticsParameters,
     ConvolutionParameters,
@@ -71,6 +74,7 @@ __all__ = [
     "DACParameters",
     "DeviceParameters",
     "Effect",
+    "IdleSetting",
     "MappingParameters",
     "MatmulParameters",
     "ModelParameters",
@@ -86,6 +90,9 @@ __all__ = [
     "WeightMappingParameters",
     "XbarParameters",
     "active_effects",
+    "of_course",
     "only",
+    "settings_without_effect",
+    "unusual_values",
     "without",
 ]

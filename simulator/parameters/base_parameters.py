@@ -44,6 +44,7 @@ class BaseParameters:
     _read_only: ClassVar[frozenset[str]] = frozenset()
     _parent: BaseParameters | None = None
     _name: str = ""
+    _frozen: bool = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -154,6 +155,8 @@ class BaseParameters:
         return value if spec is None else spec.check(self._where(name), value)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if self._frozen:
+            raise self._is_frozen(name)
         if name in self._children:
             self._set_child(name, value)
         elif self._knows(name):
@@ -164,6 +167,19 @@ class BaseParameters:
             if not name.startswith("_") and not hasattr(type(self), name):
                 self._warn_unknown(name)
             object.__setattr__(self, name, value)
+
+    def _is_frozen(self, name: str) -> ParameterError:
+        return ParameterError(
+            f"{self._where(name)}: these parameters belong to arrays that are built, and cannot be"
+            " changed. Change a copy of them, params.copy(), and build a new core from it; of a"
+            " layer, change its own params and reinitialize it"
+        )
+
+    def _freeze(self) -> None:
+        """Make this node and all below refuse to be changed; a copy can be changed again."""
+        vars(self)["_frozen"] = True
+        for name in self._children:
+            vars(self)[name]._freeze()
 
     def __delattr__(self, name: str) -> None:
         if name in self._specs or name in self._children:
@@ -337,7 +353,7 @@ class BaseParameters:
         """A copy of this node and all below, which shares nothing with it and has no parent."""
         new = type(self).__new__(type(self))
         state = vars(new)
-        state.update(vars(self), _parent=None, _name="")
+        state.update(vars(self), _parent=None, _name="", _frozen=False)
         for name, spec in self._mutable.items():
             state[name] = spec.copy_value(state[name])
         for name in state.keys() - self._specs.keys() - self._children.keys():
@@ -390,6 +406,9 @@ class BaseParameters:
                 node = self._node(name, node)
             vars(self)[name] = node
         vars(self).update(place)
+
+    def _count_as_published(self) -> None:
+        """Take what this node says now as set by no user; of a whole tree, see ``idle``."""
 
     @classmethod
     def _preset(cls, name: str) -> str | None:
@@ -451,7 +470,10 @@ class BaseParameters:
         return files.read(cls, path, "yaml", open_kwargs)
 
 
-_PLACE = ("_parent", "_name", "_implicitly_initialized")
+# What a node knows of its place, and of who set it, which does not travel.
+_PLACE = (
+    "_parent", "_name", "_implicitly_initialized", "_frozen", "_assigned", "_of_course",
+)  # fmt: skip
 
 
 def _settable(cls: type, name: str) -> bool:

@@ -68,6 +68,16 @@ class CrossSimParameters(BaseParameters):
     def _preset(cls, name: str) -> str | None:
         return str(_PRESETS / f"{name}.yaml") if name in cls.presets() else None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        # Pickles hold whole trees, in which published ones say more than they need.
+        self._count_as_published()
+
+    def _count_as_published(self) -> None:
+        from .idle import of_course
+
+        of_course(self)
+
     def _prefix(self) -> str:
         return ""
 

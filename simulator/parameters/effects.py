@@ -20,6 +20,8 @@ from .xbar_parameters import WeightErrorParameters
 
 IDEAL_MODELS = frozenset(("IdealDevice", "IdealADC", "IdealDAC"))
 DIRECTIONS = ("mvm", "vmm")
+# How a tree is marked whose settings without effect nobody set, or nobody set those it names.
+MARK, EVERYTHING = "_of_course", "everything"
 # Bits of each digit that stand for continuous weights where there must be digits.
 FINE_BITS = 10
 FINE_INPUT = 17
@@ -46,10 +48,21 @@ class Effect:
 
 
 def uses_magnitude(node: WeightErrorParameters) -> bool:
-    """Whether the chosen model takes its size from ``magnitude``."""
-    model = node.model
-    known = model in registry.names("device")
-    return known and "magnitude" in registry.spec_fields(registry.resolve("device", model))
+    """Whether the chosen model takes its size from ``magnitude``.
+
+    Of models that are not ours nobody knows: they may derive from one that does.
+    """
+    if not is_shipped(node):
+        return False
+    return "magnitude" in registry.spec_fields(registry.resolve("device", node.model))
+
+
+def is_shipped(node: WeightErrorParameters) -> bool:
+    """Whether the chosen model is one of ours, which do nothing but what their fields say."""
+    if node.model not in registry.names("device"):
+        return False
+    model = registry.resolve("device", node.model)
+    return model.__module__.startswith("simulator.devices")
 
 
 def is_active(node: WeightErrorParameters) -> bool:
@@ -264,6 +277,8 @@ def without(params: CrossSimParameters, *names: str) -> CrossSimParameters:
     for effect in _named(names):
         if effect.describe(tree):
             effect.switch_off(tree)
+    # What belonged to an effect that is gone is no setting of the user's.
+    vars(tree)[MARK] = EVERYTHING
     return tree
 
 

@@ -54,11 +54,13 @@ def write_yaml(node: BaseParameters, path: PathLike, open_kwargs: dict[str, Any]
 
 def read(cls: type[Node], path: PathLike, form: str, open_kwargs: dict[str, Any]) -> Node:
     """Return a `cls` from a file in `form` ("json" or "yaml"), or from a preset named `path`."""
+    # People write YAML; JSON holds whole trees, and a preset what a publication says.
+    published = form == "json"
     if not Path(path).is_file():
         preset = cls._preset(os.fspath(path))
         if preset is None:
             raise FileNotFoundError(_not_found(cls, os.fspath(path)))
-        path, form = preset, "yaml"
+        path, form, published = preset, "yaml", True
     open_kwargs = {"encoding": "utf-8", **open_kwargs, "mode": "r"}
     try:
         with open(path, **open_kwargs) as file:
@@ -73,11 +75,14 @@ def read(cls: type[Node], path: PathLike, form: str, open_kwargs: dict[str, Any]
         )
     _drop_obsolete(cls, values, path)
     try:
-        return cls(**values)
+        node = cls(**values)
     except ParameterError as error:
         raise type(error)(f"{path}: {error}") from None
     except TypeError as error:
         raise FileFormatError(f"{path}: {error}") from None
+    if published:
+        node._count_as_published()
+    return node
 
 
 def _not_found(cls: type[BaseParameters], name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from simulator.errors import NoEffectWarning, ParameterError, warn_once, warn_user
+from simulator.errors import ParameterError
 from simulator.schema import child, parameter
 
 from .base_parameters import BaseParameters
@@ -19,6 +19,7 @@ class PartitionStrategy(IntEnum):
     EQUAL = 2
 
 
+_ENDS = ("min", "max")
 _PERCENTILE = (
     "below 1: the range is the larger magnitude of this quantile and its mirror image;"
     " from 1 on: this multiple of the largest magnitude; None: min and max give the range"
@@ -56,7 +57,6 @@ class RangeParameters(BaseParameters):
 
     def _check_combinations(self) -> None:
         if self.follows_values:
-            self._warn_if_range_beside_percentile()
             return
         if self._found_later and self.min is None and self.max is None:
             return
@@ -67,18 +67,19 @@ class RangeParameters(BaseParameters):
                 f" {self._where('max')} = {self.max:g}"
             )
 
-    def _warn_if_range_beside_percentile(self) -> None:
-        given = [
-            f"{name} = {getattr(self, name):g}"
-            for name, default in (("min", -1.0), ("max", 1.0))
-            if getattr(self, name) not in (None, default)
-        ]
-        if given:
-            warn_once(
-                ("range beside percentile", self._where("percentile")),
-                f"{self._where('percentile')} = {self.percentile:g} gives the range;"
-                f" {' and '.join(given)} beside it has no effect",
-            )
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _ENDS:
+            vars(self)["_assigned"] = vars(self).get("_assigned", frozenset()) | {name}
+
+    def _given_ends(self) -> list[str]:
+        """Which ends of the range somebody set: by name, or to another value than the default."""
+        assigned = vars(self).get("_assigned", ())
+        ends = {name: vars(self)[name] for name in _ENDS}
+        return [
+            name for name, value in ends.items()
+            if value is not None and (name in assigned or value != self._defaults[name])
+        ]  # fmt: skip
 
 
 class MappingParameters(RangeParameters):
@@ -91,16 +92,6 @@ class MappingParameters(RangeParameters):
         doc="what a percentile is of: all vectors of a call, whose results then depend on one "
         "another, or each vector on its own",
     )
-
-    def _check_combinations(self) -> None:
-        super()._check_combinations()
-        if self.percentile_scope == "vector" and self.percentile is None:
-            warn_user(
-                f"{self._where('percentile_scope')} = 'vector' has no effect:"
-                f" {self._where('percentile')} is None, so min and max give the range;"
-                " choose a percentile, 1.0 for the largest magnitude of each vector",
-                NoEffectWarning,
-            )
 
 
 class WeightMappingParameters(RangeParameters):

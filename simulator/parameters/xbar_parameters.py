@@ -12,6 +12,12 @@ from .base_parameters import BaseParameters
 from .model_parameters import ModelParameters
 from .paired_parameters import BasePairedParameters
 
+# What cells and wires that were made have, with a wide margin: a conductance in siemens, or a
+# resistance in kiloohm, lies outside.
+CELL_OHMS = (10.0, 1e13)
+WIRE_OHMS = (1e-6, 1e4)
+TERMINAL_OHMS = (1e-6, 1e6)
+
 
 class ADCRangeLimits(IntEnum):
     """Where the full-scale range of an ADC comes from.
@@ -35,7 +41,10 @@ class WeightErrorParameters(ModelParameters):
     enable: bool = parameter(False, type=bool, doc="simulate this effect")
     model: str = parameter("IdealDevice", type=str, doc="name of a device model")
     magnitude: float = parameter(
-        0, low=0, doc="size of the effect, as a fraction of Gmax or of G; generic models only"
+        0,
+        low=0,
+        usual=(0, 1),
+        doc="size of the effect, as a fraction of Gmax or of G (0.05 is 5 %); generic models only",
     )
 
 
@@ -46,7 +55,7 @@ class DeviceParameters(BaseParameters):
         0, type=int, high=24, unit="bits", doc="2**bits conductance levels; <= 0: continuous"
     )
     Rmin: float = parameter(
-        1000, low=0, low_open=True, unit="ohm", doc="resistance of a fully on cell"
+        1000, low=0, low_open=True, unit="ohm", usual=CELL_OHMS, doc="resistance of a fully on cell"
     )
     Rmax: float = parameter(
         10000,
@@ -54,9 +63,12 @@ class DeviceParameters(BaseParameters):
         low_open=True,
         high=float("inf"),
         unit="ohm",
+        usual=(CELL_OHMS[0], float("inf")),
         doc="resistance of a fully off cell",
     )
-    Vread: float = parameter(0.1, low=0, low_open=True, unit="volt", doc="full-scale read voltage")
+    Vread: float = parameter(
+        0.1, low=0, low_open=True, unit="volt", usual=(1e-3, 10), doc="full-scale read voltage"
+    )
     time: float = parameter(
         0, low=0, doc="time since programming, in the unit of the drift model (SONOS: days)"
     )
@@ -98,10 +110,14 @@ class ParasiticParameters(BaseParameters):
     """Resistance of the wires of an array."""
 
     enable: bool = parameter(False, type=bool, doc="simulate wire resistance")
-    Rp_row: float = parameter(0, low=0, unit="ohm", doc="row wire, per cell")
-    Rp_col: float = parameter(0, low=0, unit="ohm", doc="column wire, per cell")
-    Rp_row_terminal: float = parameter(0, low=0, unit="ohm", doc="between driver and row")
-    Rp_col_terminal: float = parameter(0, low=0, unit="ohm", doc="between column and ground")
+    Rp_row: float = parameter(0, low=0, unit="ohm", usual=WIRE_OHMS, doc="row wire, per cell")
+    Rp_col: float = parameter(0, low=0, unit="ohm", usual=WIRE_OHMS, doc="column wire, per cell")
+    Rp_row_terminal: float = parameter(
+        0, low=0, unit="ohm", usual=TERMINAL_OHMS, doc="between driver and row"
+    )
+    Rp_col_terminal: float = parameter(
+        0, low=0, unit="ohm", usual=TERMINAL_OHMS, doc="between column and ground"
+    )
     current_from_input: bool = parameter(
         True, type=bool, doc="the input line supplies the cells; False: a separate source line"
     )

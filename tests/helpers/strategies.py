@@ -127,6 +127,13 @@ def cells(draw, params, bits=True):
         # Offset weights in cells of two levels leave no level for a sign.
         fewest = 2 if params.core.style.name == "OFFSET" else 1
         device.cell_bits = draw(st.sampled_from((0, 0, fewest, 2, 3, 6)))
+        if params.core.style.name == "BITSLICED" and device.cell_bits:
+            # A digit needs a level of its own.
+            device.cell_bits = max(device.cell_bits, -(-params.core.weight_bits // _slices(params)))
+
+
+def _slices(params):
+    return params.core.bit_sliced.num_slices
 
 
 @st.composite

@@ -106,6 +106,7 @@ def test_torch_conversion_under_its_old_path():
     )  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::simulator.NoEffectWarning")
 @pytest.mark.parametrize(
     ("style", "kind", "arrays"),
     [

@@ -141,9 +141,9 @@ class TwiceTheGeneric(NormalProportionalDevice):
 def test_a_derived_model_asks_the_one_it_is_derived_from():
     count, spreads = 2000, []
     for model, magnitude in ((NormalProportionalDevice, 0.04), (TwiceTheGeneric, 0.02)):
-        core = AnalogCore(MATRIX, params("read_noise", model))
-        core.params.xbar.device.read_noise.magnitude = magnitude
-        core = AnalogCore(MATRIX, core.params)
+        p = params("read_noise", model)
+        p.xbar.device.read_noise.magnitude = magnitude
+        core = AnalogCore(MATRIX, p)
         spreads.append((core @ np.ones((512, count))).std(axis=1))
     assert spreads[0].all()
     # Two spreads of so many normals, to five standard errors of their ratio.

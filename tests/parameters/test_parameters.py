@@ -19,6 +19,7 @@ from simulator.parameters import (
     ParasiticParameters,
     SimulationParameters,
     WeightMappingParameters,
+    settings_without_effect,
 )
 
 
@@ -256,18 +257,17 @@ def test_weight_mapping_built_explicitly(arguments, expected):
     weights.validate()
 
 
-def test_a_percentile_wins_over_a_range_with_one_warning():
-    inputs = CrossSimParameters().core.mapping.inputs.mvm
+def test_a_percentile_wins_over_a_range_and_the_range_is_told():
+    params = CrossSimParameters()
+    inputs = params.core.mapping.inputs.mvm
     inputs.percentile = 0.99
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        inputs.validate()
+    inputs.validate()
+    assert settings_without_effect(params) == []
     inputs.max = 3
-    with pytest.warns(OhmCoreWarning, match=r"core\.mapping\.inputs\.mvm\.percentile.*max = 3"):
-        inputs.validate()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        inputs.validate()
+    inputs.validate()
+    (idle,) = settings_without_effect(params)
+    assert idle.path == "core.mapping.inputs.mvm.max"
+    assert "core.mapping.inputs.mvm.percentile = 0.99 gives the range" in str(idle)
 
 
 def test_derived_values():

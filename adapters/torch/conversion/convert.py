@@ -45,6 +45,7 @@ from adapters.torch.runtime.computed import (
 )
 from adapters.torch.runtime.fused import let_fused_kernels_run
 from adapters.torch.runtime.state import COMPILED
+from simulator import each_said_once
 
 ANALOG: dict[type[nn.Module], type[AnalogLayer]] = {
     nn.Linear: AnalogLinear,
@@ -267,9 +268,10 @@ def from_torch(
         "auto_synchronize": auto_synchronize, "redraw": redraw, "clip_gradient": clip_gradient,
     }  # fmt: skip
     analog: dict[int, nn.Module] = {}
-    for (name, layer), tree, count in zip(layers, trees, rows, strict=True):
-        if tree is not None:
-            analog[id(layer)] = _convert(layer, tree, count, name, options)
+    with each_said_once():
+        for (name, layer), tree, count in zip(layers, trees, rows, strict=True):
+            if tree is not None:
+                analog[id(layer)] = _convert(layer, tree, count, name, options)
     made = _replaced(copied, analog)
     # Of fifty layers whose inputs are clipped, one warning says it.
     told: set[str] = set()

@@ -9,7 +9,7 @@ from torch import nn
 
 from adapters.shared.staying import warn_of_no_arrays
 from adapters.torch.layers.layer import AnalogLayer
-from simulator import ParameterError
+from simulator import ParameterError, each_said_once
 
 
 def analog_modules(model: nn.Module) -> list[AnalogLayer]:
@@ -86,8 +86,9 @@ def set_time(model: nn.Module, time: float) -> None:
     layers = _layers_for("set_time", model)
     before = [layer.core.time for layer in layers]
     try:
-        for layer in layers:
-            layer.set_time(time)
+        with each_said_once():
+            for layer in layers:
+                layer.set_time(time)
     except Exception:
         for layer, was in zip(layers, before, strict=True):
             layer.set_time(was)
