@@ -42,7 +42,7 @@ CHOICES = [
     for path in PLACES
     for name, cls in simulator.models(node_at(CrossSimParameters(), path).kind).items()
     # Those of other tests are not ours to look at.
-    if cls.__module__.split(".")[1] in ("devices", "converters")
+    if cls.__module__.startswith(("simulator.devices.", "simulator.converters."))
 ]
 
 
