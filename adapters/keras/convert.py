@@ -443,7 +443,7 @@ def synchronize(model: Any) -> None:
     Raises:
         InputError: weights that are not finite; it names the layer, whose cells stay.
     """
-    for layer in _layers_for("synchronize", model):
+    for layer in all_analog_layers(model):
         layer.synchronize()
 
 

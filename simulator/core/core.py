@@ -774,7 +774,7 @@ class AnalogCore(PartitionNames, ArrayLike):
     @time.setter
     @on_device
     def time(self, time: float) -> None:
-        if not self.chip.ages:
+        if time != self.chip.time and not self.chip.ages:
             warn_user(
                 "the time of these arrays has no effect: no cell drifts; choose "
                 "xbar.device.drift_error.model and set its enable = True",

@@ -19,7 +19,9 @@ def real_of(dtype: Any) -> np.dtype:
 
 @cache
 def compute_dtype(matrix: Any, inputs: Any) -> np.dtype:
-    """float32 or float64: what both promote to, and at least enough for exact integers."""
+    """float32 or float64: what both promote to; float64 for two integers, exact to 2**53."""
+    if np.dtype(matrix).kind in "iu" and np.dtype(inputs).kind in "iu":
+        return np.dtype(np.float64)
     floats = [np.promote_types(real_of(dtype), np.float16) for dtype in (matrix, inputs)]
     promoted = np.promote_types(*floats)
     return np.dtype(np.float32) if promoted.itemsize <= 4 else np.dtype(np.float64)
@@ -27,9 +29,15 @@ def compute_dtype(matrix: Any, inputs: Any) -> np.dtype:
 
 @cache
 def output_dtype(option: OutputDType, matrix: Any, inputs: Any, complex_valued: bool) -> np.dtype:
-    """Dtype of results for ``core.output_dtype``; complex where the numbers are."""
+    """Dtype of results for ``core.output_dtype``; complex where the numbers are.
+
+    By default what both promote to; integers get 64 bits, as in sums of NumPy, since a sum of
+    products soon leaves the range of its factors.
+    """
     if option == OutputDType.NATIVE:
         dtype = np.promote_types(matrix, inputs)
+        if dtype.kind in "iu":
+            dtype = np.dtype(f"{dtype.kind}8")
     elif option == OutputDType.MATRIX:
         dtype = np.dtype(matrix)
     elif option == OutputDType.INPUT:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-# Clipping matters where it takes more than this share of values: ten times what the percentiles
-# that ranges are usually chosen by leave outside.
-RARE = 5e-3
+# Clipping matters where it takes more than this share of values. The percentiles that ranges are
+# usually chosen by leave a tenth of it outside, and inputs that are like those that a range was
+# chosen for some more.
+RARE = 1e-2
 # And where what it takes, relative to all values (roots of mean squares), is more than this, and
 # more than twice what rounding takes: the best range of few levels has both alike.
 SMALL = 0.05

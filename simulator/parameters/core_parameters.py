@@ -64,7 +64,11 @@ class OffsetCoreStyle(IntEnum):
 
 
 class OutputDType(IntEnum):
-    """The dtype of results: promoted, that of the matrix, that of the input, or a fixed one."""
+    """The dtype of results: promoted, that of the matrix, that of the input, or a fixed one.
+
+    NATIVE promotes both; integers become int64 or uint64. Integers of a dtype that is asked for
+    wrap in it, as in NumPy.
+    """
 
     NATIVE = 1
     MATRIX = 2

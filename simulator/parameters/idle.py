@@ -220,13 +220,10 @@ def _of_dac(params: CrossSimParameters, node: DACParameters) -> Iterator[IdleSet
 
 
 def _ideal_converter(node: Any, names: Sequence[str], example: str) -> Iterator[IdleSetting]:
-    """Of a converter that does not round: everything else, or its model where it has no bits."""
+    """Of a converter that does not round; a model of 0 bits is how scripts say so."""
     if node.model in IDEAL_MODELS:
         reason = f"{node._where('model')} is {node.model!r}"
         yield from _idle(node, names, reason, f"choose a model such as {example!r}")
-    else:
-        reason, remedy = f"{node._where('bits')} = 0 converts nothing", "give it bits"
-        yield from _idle(node, ["model"], reason, remedy)
 
 
 _LOOK: dict[type, Any] = {
@@ -294,9 +291,6 @@ def _of_wires(node: ParasiticParameters) -> Iterator[IdleSetting]:
     enable = node._where("enable")
     if not node.enable:
         yield from _idle(node, (*WIRES, *others), f"{enable} is False", f"set {enable} = True")
-    elif not any(vars(node)[name] for name in WIRES):
-        remedy = f"give {node._where('Rp_row')} or another of them a value"
-        yield from _idle(node, ["enable"], "all resistances are 0 ohm", remedy)
     elif node.current_from_input:
         reason = f"{node._where('current_from_input')} is True"
         yield from _idle(node, ["selected_rows"], reason, "set it to False")

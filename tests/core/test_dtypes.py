@@ -19,12 +19,16 @@ def params_for(*dtypes):
 
 @pytest.mark.parametrize(("matrix", "x"), list(itertools.product(DTYPES, repeat=2)))
 def test_native_results_have_numpys_dtype(matrix, x):
+    """Integers that of NumPy's sums, which holds them."""
     a, v = np.ones((3, 2), matrix), np.ones(2, x)
+    wanted = (a @ v).dtype
+    if wanted.kind in "iu":
+        wanted = np.dtype(f"{wanted.kind}8")
     core = core_of(a, params_for(matrix))
     for _ in range(2):  # the second goes the short way, where there is one
-        assert (core @ v).dtype == (a @ v).dtype
-        assert (core @ v[:, None]).dtype == (a @ v).dtype
-    assert (np.ones(3, x) @ core).dtype == (a @ v).dtype
+        assert (core @ v).dtype == wanted
+        assert (core @ v[:, None]).dtype == wanted
+    assert (np.ones(3, x) @ core).dtype == wanted
     assert core.dtype == a.dtype
     assert core.get_matrix().dtype == a.dtype
 
@@ -76,15 +80,27 @@ def test_double_precision_stays_double_throughout():
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8"])
-def test_integers_are_exact_and_wrap(dtype):
+def test_integers_are_exact(dtype):
+    """Also where results do not fit the dtype of the factors, nor float32."""
     rng = np.random.default_rng(0)
-    top = min(np.iinfo(dtype).max, 120)
+    top = min(np.iinfo(dtype).max, 2**24)
     matrix = rng.integers(0 if dtype == "uint8" else -top, top, (9, 12)).astype(dtype)
     x = rng.integers(0 if dtype == "uint8" else -top, top, (12, 5)).astype(dtype)
     core = core_of(matrix, CrossSimParameters())
     assert np.array_equal(core.get_matrix(), matrix)
-    assert np.array_equal(core @ x, matrix @ x)
-    assert np.array_equal(x.T @ core.T, x.T @ matrix.T)
+    wide = matrix.astype(np.int64) @ x.astype(np.int64)
+    for y in (core @ x, (x.T @ core.T).T):
+        assert y.dtype == ("uint64" if dtype[0] == "u" else "int64")
+        assert np.array_equal(y, wide)
+
+
+def test_integers_of_a_dtype_that_was_asked_for_wrap():
+    params = CrossSimParameters()
+    params.core.output_dtype = "INT8"
+    matrix, x = np.full((2, 3), 100, np.int8), np.full(3, 100, np.int8)
+    y = core_of(matrix, params) @ x
+    assert y.dtype == np.int8
+    assert np.array_equal(y, matrix @ x)
 
 
 def test_reading_back_rounds_integers():

@@ -45,7 +45,8 @@ def synchronize(model: nn.Module) -> None:
 
     To be called after each step of an optimizer, where layers have ``auto_synchronize=False``; the
     others are programmed by their next forward, and not once more where this was called. Cells get
-    new programming errors, as ``redraw`` of their layer says. Warns of a model without such layers.
+    new programming errors, as ``redraw`` of their layer says. A digital model stays as it is, so
+    that one loop trains both.
 
     Args:
         model: what ``from_torch`` returned.
@@ -53,7 +54,7 @@ def synchronize(model: nn.Module) -> None:
     Raises:
         InputError: weights that are not finite; it names the layer, whose cells stay.
     """
-    for layer in _layers_for("synchronize", model):
+    for layer in analog_modules(model):
         layer.synchronize()
 
 
@@ -101,7 +102,7 @@ def new_epoch(model: nn.Module) -> None:
     Args:
         model: what ``from_torch`` returned.
     """
-    for layer in _layers_for("new_epoch", model):
+    for layer in analog_modules(model):
         layer.epoch += 1
         if layer.redraw == "epoch":
             layer.synchronize()
