@@ -48,7 +48,7 @@ from simulator.core.dtypes import compute_dtype, output_dtype, store_as
 from simulator.core.ir_drop import IRDrop, ir_drop
 from simulator.core.partition_names import PartitionNames
 from simulator.core.physical_arrays import ArrayPart, parts_of
-from simulator.errors import InputError, NoEffectWarning, ShapeError, warn_user
+from simulator.errors import InputError, NoEffectWarning, ParameterError, ShapeError, warn_user
 from simulator.hardware.build import snapshots
 from simulator.mapping import WeightScaling, symmetric_limit
 from simulator.multiply.lookout import FIRST_CALLS, SAMPLE, Watch
@@ -105,7 +105,7 @@ class AnalogCore(PartitionNames, ArrayLike):
     ) -> None:
         several = isinstance(params, (list, tuple))
         trees = snapshots(params)
-        self.params = trees[0]
+        vars(self)["params"] = trees[0]
         simulation, core = self.params.simulation, self.params.core
         self._backend = backend or select_backend(simulation.useGPU, simulation.gpu_id)
         self._random = RandomSource(self._backend, simulation.seed, stream, entropy)
@@ -135,6 +135,19 @@ class AnalogCore(PartitionNames, ArrayLike):
     def watch(self) -> Watch:
         """What is said, once, of values that are lost to ranges."""
         return Watch(self.params)
+
+    @property
+    def params(self) -> CrossSimParameters:
+        """The parameters that the arrays were built from; they can be read and copied only."""
+        tree: CrossSimParameters = vars(self)["params"]
+        return tree
+
+    @params.setter
+    def params(self, value: Any) -> None:
+        raise ParameterError(
+            "core.params: the arrays are built and cannot take other parameters; build a new core:"
+            " AnalogCore(matrix, params)"
+        )
 
     @cached_property
     def _mvm(self) -> Multiplier:
@@ -620,7 +633,7 @@ class AnalogCore(PartitionNames, ArrayLike):
         for name in ("_mvm", "_vmm", "_may_be_fast", "watch"):
             other.__dict__.pop(name, None)
         core = trees[0].core
-        other.params = trees[0]
+        vars(other)["params"] = trees[0]
         other.complex_valued = bool(core.complex_matrix or core.complex_input)
         # Before arrays are made: some of them take the seed at once.
         other._random = self._random_from(state)

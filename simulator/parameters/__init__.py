@@ -10,6 +10,7 @@ devices, arrays and converters are, ``simulation`` how it is all computed.
 - ``hints``: where in the tree a name is that was looked for elsewhere.
 - ``idle``: settings without effect; ``plausible``: values that no hardware has.
 - ``combinations``: what cannot be asked for together.
+- ``frozen_lists``: lists in the parameters of arrays that are built.
 - ``files``, ``yaml_text``, ``pickles``: reading and writing.
 """
 

@@ -19,6 +19,7 @@ from simulator.errors import ParameterError, UnknownParameterError, nearest, war
 from simulator.schema import Child, Spec
 
 from . import files, pickles
+from .frozen_lists import frozen_list
 from .hints import hint
 
 Node = TypeVar("Node", bound="BaseParameters")
@@ -177,7 +178,10 @@ class BaseParameters:
 
     def _freeze(self) -> None:
         """Make this node and all below refuse to be changed; a copy can be changed again."""
-        vars(self)["_frozen"] = True
+        state = vars(self)
+        state["_frozen"] = True
+        for name in self._mutable:
+            state[name] = frozen_list(state[name], str(self._is_frozen(name)))
         for name in self._children:
             vars(self)[name]._freeze()
 
@@ -381,7 +385,9 @@ class BaseParameters:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in _PLACE}
+        state = {key: value for key, value in vars(self).items() if key not in _PLACE}
+        # A frozen list belongs to the arrays, not to what is saved of them.
+        return state | {name: spec.copy_value(state[name]) for name, spec in self._mutable.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled node, also one of another version of the tree.

@@ -37,7 +37,7 @@ class BasePairedParameters(BaseParameters):
         return values
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("match", "_match"):
+        if name in ("match", "_match") and not self._frozen:
             vars(self)["_match"] = self._checked("match", value)
             self._apply_match()
         else:

@@ -243,6 +243,55 @@ def test_parameters_of_a_core_cannot_be_written(path):
     assert copied == core.params
 
 
+LISTS = [path for path, (spec, _) in LEAVES.items() if spec.mutable]
+CHANGES = {
+    "append": lambda values: values.append(1),
+    "item": lambda values: values.__setitem__(0, 1),
+    "add": lambda values: values.__iadd__([1]),
+    "clear": lambda values: values.clear(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_of_a_core_cannot_be_changed_in_place(path, change):
+    import pickle
+
+    p = tree({})
+    p.update({path: candidates(path)[0]})
+    params = of_course(p).copy()
+    core = AnalogCore(A, params)
+    *above, name = path.split(".")
+    node = core.params
+    for step in above:
+        node = getattr(node, step)
+    with pytest.raises(ParameterError, match=rf"{path}: .*params\.copy\(\)"):
+        CHANGES[change](getattr(node, name))
+    assert getattr(node, name) == candidates(path)[0]
+    assert core.params == params
+    for other in (core.params.copy(), pickle.loads(pickle.dumps(core.params))):
+        for step in above:
+            other = getattr(other, step)
+        assert type(getattr(other, name)) is list
+        getattr(other, name).append(1)
+
+
+def test_lists_within_lists_of_a_core_cannot_be_changed_either():
+    p = tree({**QUANTIZER, "xbar.adc.mvm.calibrated_range": [[-2.0, 2.0]]})
+    core = AnalogCore(A, p)
+    with pytest.raises(ParameterError, match="calibrated_range"):
+        core.params.xbar.adc.mvm.calibrated_range[0].append(1)
+
+
+def test_neither_pairing_nor_the_whole_tree_of_a_core_can_be_replaced():
+    core = AnalogCore(A, CrossSimParameters())
+    with pytest.raises(ParameterError, match=r"xbar\.adc\.match: "):
+        core.params.xbar.adc.match = False
+    assert core.params.xbar.adc.match
+    with pytest.raises(ParameterError, match="build a new core"):
+        core.params = CrossSimParameters()
+
+
 def test_nodes_of_a_core_cannot_be_replaced_and_travel():
     import pickle
 
