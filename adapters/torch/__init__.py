@@ -9,6 +9,11 @@ from adapters.torch.conversion.convert import (
     inconvertible_modules,
     to_torch,
 )
+from adapters.torch.conversion.weights import (
+    LoadedWeights,
+    digital_state_dict,
+    load_weights,
+)
 from adapters.torch.layers.attention import AnalogMultiheadAttention
 from adapters.torch.layers.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
 from adapters.torch.layers.inputs import follow_inputs
@@ -62,10 +67,12 @@ __all__ = [
     "AnalogRNN",
     "AnalogRNNCell",
     "Calibration",
+    "LoadedWeights",
     "Report",
     "analog_modules",
     "calibrate",
     "convertible_modules",
+    "digital_state_dict",
     "follow_inputs",
     "from_torch",
     "get_conductance_matrices",
@@ -73,6 +80,7 @@ __all__ = [
     "get_profiled_xbar_inputs",
     "ideal",
     "inconvertible_modules",
+    "load_weights",
     "new_epoch",
     "reinitialize",
     "report",

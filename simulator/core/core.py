@@ -585,7 +585,13 @@ class AnalogCore(PartitionNames, ArrayLike):
         }
 
     @on_device
-    def set_state(self, state: dict[str, Any], *, strict: bool = True) -> None:
+    def set_state(
+        self,
+        state: dict[str, Any],
+        *,
+        strict: bool = True,
+        params: CrossSimParameters | list[CrossSimParameters] | None = None,
+    ) -> None:
         """Continue from ``get_state`` of a core of the same shape and hardware.
 
         Ranges that were measured, the seed and the time are taken from the state. A state without
@@ -595,17 +601,21 @@ class AnalogCore(PartitionNames, ArrayLike):
             state: what ``get_state`` returned, also in an earlier process; arrays are copied.
             strict: False takes the parameters of the state where they differ, too, and rebuilds
                 the arrays with them; only what says how to compute stays.
+            params: continue on this hardware instead, whatever core and state have: the same cells
+                behind other converters, say. Nothing is compared then.
 
         Raises:
             InputError: a state that does not fit, or with ``strict`` one of other parameters, all
                 of which it lists; the core then stays as it was.
-            ModelError: a model of the state that is not defined in this process.
+            ParameterError, ModelError: hardware that no core can have; a model that is not defined
+                in this process.
         """
-        if state.get("params") is None:
-            self._take(state)
-            return
-        saved = states.parameters_from(state)
-        trees = states.settled(self.trees, *saved, strict=strict)
+        if params is not None:
+            trees = snapshots(params)
+        elif state.get("params") is None:
+            trees = self.trees
+        else:
+            trees = states.settled(self.trees, *states.parameters_from(state), strict=strict)
         if trees == self.trees:
             self._take(state)
             return

@@ -16,7 +16,7 @@ from simulator.states.measured import (
     set_output_range,
     with_ranges,
 )
-from simulator.states.of_core import from_arrays, to_arrays
+from simulator.states.of_core import from_arrays, ranges_as_arrays, ranges_of, to_arrays
 from simulator.states.sealed import Sealed
 from simulator.states.trees import (
     parameters_from,
@@ -35,6 +35,8 @@ __all__ = [
     "parameters_from",
     "plain_parameters",
     "plain_tree",
+    "ranges_as_arrays",
+    "ranges_of",
     "read_core",
     "require_same",
     "set_input_range",

@@ -15,7 +15,7 @@ from simulator.parameters.files import in_words
 from simulator.parameters.model_parameters import ModelParameters
 from simulator.parameters.paired_parameters import BasePairedParameters
 from simulator.states.measured import (
-    DIRECTIONS,
+    PATHS,
     RANGES,
     as_written,
     fields_at,
@@ -189,7 +189,7 @@ def _taken(
     """One tree: ``own`` with what the state holds itself, or that of the state."""
     if strict:
         tree = as_written(own)
-        for path in (f"{place}.{direction}" for place in RANGES for direction in DIRECTIONS):
+        for path in PATHS:
             put_fields(tree, path, fields_at(written, path))
         tree.update({path: node_at(written, path) for path in IN_STATE})
         return with_ranges(tree, ranges)

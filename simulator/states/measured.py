@@ -20,6 +20,7 @@ RANGES = {
     "xbar.adc": ("adc_range_option", "calibrated_range"),
 }
 DIRECTIONS = ("mvm", "vmm")
+PATHS = tuple(f"{place}.{direction}" for place in RANGES for direction in DIRECTIONS)
 _RECORD = "_measured"
 Fields = tuple[Any, ...]
 

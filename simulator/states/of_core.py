@@ -13,7 +13,7 @@ archive want arrays with plain names. With stacks of tiles numbered from 0:
 ``time``            time since programming, (1,)
 ``counters``        programmings, vectors, (2,)
 ``random``          whether there is a seed, its 64 bits, and those of the stream, (3,)
-``ranges.0....``    measured ranges of converters, by the path of their node, (n, 2)
+``ranges.0....``    measured ranges of converters, by the path of their node, (n, 2), or NaN
 ==================  =====================================================================
 
 The words are ``dtype`` of the programmed matrix, ``shape``, ``clipping`` of weights, and
@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError
+from simulator.parameters.core_parameters import CoreStyle
+from simulator.states.measured import PATHS
 
 LISTS = ("cells", "unit", "codes")
 WORDS = ("dtype", "shape", "clipping", "params")
@@ -55,7 +57,7 @@ def to_arrays(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarr
     arrays["time"] = np.array([state["time"]], dtype=np.float64)
     arrays["counters"] = np.array([state["programmings"], state["vectors"]], dtype=np.int64)
     arrays["random"] = random_bits(state["seed"], state["stream"])
-    arrays.update(ranges_as_arrays(state.get("ranges", [])))
+    arrays.update(ranges_as_arrays(state.get("params", []), state.get("ranges", [])))
     return {name: state[name] for name in WORDS if name in state}, arrays
 
 
@@ -95,24 +97,48 @@ def from_arrays(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> d
         raise InputError(f"not the state of a core: {error!r}") from None
 
 
-def ranges_as_arrays(ranges: Any) -> dict[str, np.ndarray]:
-    """Measured ranges, one dictionary for each tree, as arrays by name."""
-    return {
-        f"ranges.{tree}.{path}": np.array(pairs, dtype=np.float64)
-        for tree, found in enumerate(ranges)
-        for path, pairs in found.items()
-    }
+def ranges_as_arrays(params: Any, ranges: Any) -> dict[str, np.ndarray]:
+    """Measured ranges as arrays by name, NaN for those that were not measured.
+
+    Args:
+        params: plain parameter trees.
+        ranges: the measured ranges of each, by path.
+
+    Returns:
+        As many arrays whatever was measured: for each tree and each place of a range (n, 2), with
+        n the number of weight slices for outputs, 1 for inputs.
+    """
+    arrays = {}
+    for number, (tree, found) in enumerate(zip(params, ranges, strict=True)):
+        for path in PATHS:
+            count = _slices(tree) if path.startswith("xbar.adc") else 1
+            pairs = found.get(path, np.full((count, 2), np.nan))
+            arrays[f"ranges.{number}.{path}"] = np.array(pairs, dtype=np.float64)
+    return arrays
+
+
+def _slices(tree: dict[str, Any]) -> int:
+    core = tree["core"]
+    return core["bit_sliced"]["num_slices"] if core["style"] == CoreStyle.BITSLICED else 1
 
 
 def ranges_of(arrays: Mapping[str, np.ndarray], trees: int) -> list[dict[str, np.ndarray]]:
-    """The measured ranges among the arrays, for as many trees."""
-    return [
-        {
-            name.removeprefix(f"ranges.{tree}."): np.array(pairs, dtype=np.float64)
-            for name, pairs in arrays.items()
-            if name.startswith(f"ranges.{tree}.")
-        }
+    """The measured ranges among arrays of ``ranges_as_arrays``.
+
+    Args:
+        arrays: the arrays by name, among others.
+        trees: of how many trees.
+
+    Returns:
+        A dictionary by path for each tree.
+    """
+    held = [
+        {path: arrays[name] for path in PATHS if (name := f"ranges.{tree}.{path}") in arrays}
         for tree in range(trees)
+    ]
+    return [
+        {path: np.array(pairs) for path, pairs in found.items() if np.isfinite(pairs).all()}
+        for found in held
     ]
 
 

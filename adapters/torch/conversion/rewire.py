@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
+from adapters.shared.per_layer import copied
 from adapters.torch.layers.layer import AnalogLayer
 from simulator import CrossSimParameters
 
@@ -19,25 +18,12 @@ def rewire(layer: AnalogLayer, params: Any, state: dict[str, Any] | None = None)
 
     Arrays are built from ``params``, which may differ in whatever does not touch what cells hold,
     such as converters, their ranges and what is recorded; then they continue from ``state``, that
-    of the present arrays if None. Torch's random state stays. If this fails, the layer stays.
+    of the present arrays if None. If this fails, the layer stays.
 
     Raises ParameterError, ModelError for parameters that no array can have, and InputError for
     those with which conductances would mean other weights.
     """
-    before, present = layer.params, layer.get_extra_state()
-    with torch.random.fork_rng(devices=[]):
-        layer.params = params
-        try:
-            layer.set_extra_state(_of_the_chip(present if state is None else state))
-        except Exception:
-            layer.params = before
-            layer.set_extra_state(present)
-            raise
-
-
-def _of_the_chip(state: dict[str, Any]) -> dict[str, Any]:
-    """A state without the parameters of its arrays, which are to have other ones."""
-    return {**state, "arrays": [{**core, "params": None} for core in state["arrays"]]}
+    layer.set_chip_state(layer.get_chip_state() if state is None else state, params=copied(params))
 
 
 def changed(params: Any, change: Change) -> Any:
@@ -59,7 +45,7 @@ def lent(layers: list[AnalogLayer]) -> Iterator[dict[AnalogLayer, Any]]:
     for layer in layers:
         if layer.auto_synchronize and not layer._is_in_step():
             layer.synchronize()
-    before = [(layer, layer.params, layer.get_extra_state()) for layer in layers]
+    before = [(layer, layer.params, layer.get_chip_state()) for layer in layers]
     wanted: dict[AnalogLayer, Any] = {}
     try:
         yield wanted
@@ -73,6 +59,6 @@ def lent(layers: list[AnalogLayer]) -> Iterator[dict[AnalogLayer, Any]]:
 
 def _settle(layer: AnalogLayer, params: Any, state: dict[str, Any]) -> None:
     if layer.params is params:
-        layer.set_extra_state(state)
+        layer.set_chip_state(state)
     else:
         rewire(layer, params, state)

@@ -97,7 +97,7 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
     ) -> None:
         # Torch loads children after their parent, but the arrays hold out_proj as well. What is
         # missing or does not fit is told when torch loads it.
-        before = dict(self.out_proj._parameters)
+        before, in_step = dict(self.out_proj._parameters), self._is_in_step()
         values = [(p, p.detach().clone()) for p in self.out_proj.parameters()]
         self.out_proj._load_from_state_dict(
             state_dict, f"{prefix}out_proj.", metadata, False, [], [], []
@@ -109,6 +109,7 @@ class AnalogMultiheadAttention(CompositeLayer, nn.MultiheadAttention):
             with torch.no_grad():
                 for parameter, kept in values:
                     parameter.copy_(kept)
+            self._unchanged(in_step)
             raise
 
     # -- a call ----------------------------------------------------------------------------------

@@ -69,12 +69,12 @@ def share_chips(model: nn.Module) -> None:
     if process_count() == 1:
         return
     layers = [module for module in model.modules() if isinstance(module, LayerState)]
-    states, seed = [layer.get_extra_state() for layer in layers], torch_entropy()
+    states, seed = [layer.get_chip_state() for layer in layers], torch_entropy()
     for state in states:
         for core in state["arrays"]:
             core["seed"] = seed if core["seed"] is None else core["seed"]
     for layer, state in zip(layers, from_first_rank(states), strict=True):
-        layer.set_extra_state(state)
+        layer.set_chip_state(state)
     # Of seeds that were taken so far, nothing more is to be said.
     _ALONE["chosen"] = False
 

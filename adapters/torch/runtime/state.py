@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import copy
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from adapters.torch.runtime.computed import (
@@ -15,57 +20,162 @@ from adapters.torch.runtime.computed import (
     settled,
     with_settled_weights,
 )
-from simulator import InputError
+from simulator import CrossSimParameters, InputError, OhmCoreError, states, warn_user
 
 EXTRA_STATE = "_extra_state"
-STATE_VERSION = 1
+KIND = "layer"
 # Torch's compiled call of a module; it calls the very module that was compiled.
 COMPILED = "_compiled_call_impl"
 
+log = logging.getLogger("adapters.torch")
+
 
 class LayerState:
-    """The part of ``AnalogLayer`` behind ``state_dict``, ``pickle`` and ``copy``."""
+    """The part of ``AnalogLayer`` behind ``state_dict``, ``pickle`` and ``copy``.
+
+    A state dictionary holds the arrays of a layer as one tensor of bytes, ``_extra_state``, in the
+    form of ``simulator.states``.
+    """
 
     arrays: list[Any]
     path: str
     epoch: int
     chip: int
+    _params: Any
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Conductances, ranges and random state, as tensors, numbers and strings."""
-        cores = [_as_tensors(core.get_state()) for core in self.arrays]
-        counters = {"epoch": self.epoch, "chip": self.chip, "in_step": self._is_in_step()}
-        return {"version": STATE_VERSION, **counters, "arrays": cores}
+    def get_chip_state(self) -> dict[str, Any]:
+        """Everything of the arrays that ``set_chip_state`` continues from.
+
+        Returns:
+            ``arrays``, the state of every array; their parameters (``params`` as the user wrote
+            them, measured ``ranges``), counters, and whether the arrays are in step with the
+            weights.
+        """
+        return {
+            "arrays": [core.get_state(parameters=False) for core in self.arrays],
+            "epoch": self.epoch,
+            "chip": self.chip,
+            "in_step": self._is_in_step(),
+            **states.plain_parameters(_trees(self._params)),
+        }
+
+    @with_settled_weights
+    def set_chip_state(
+        self, state: dict[str, Any], *, strict: bool = True, params: Any = None
+    ) -> None:
+        """Continue from ``get_chip_state``.
+
+        Args:
+            state: of a layer of the same shape.
+            strict: False takes the parameters of the state where they differ.
+            params: continue on this hardware instead; nothing is compared.
+
+        Raises:
+            InputError: a state that does not fit, or of other parameters with ``strict``; it names
+                the layer, which then stays as it was.
+            ParameterError, ModelError: hardware that no array can have.
+        """
+        with self._named_errors():
+            try:
+                cores = list(state["arrays"])
+                counters = int(state["epoch"]), int(state["chip"]), bool(state["in_step"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(f"not the state of this layer: {error!r}") from None
+            if len(cores) != len(self.arrays):
+                raise InputError(
+                    f"the state has {len(cores)} arrays; the layer has {len(self.arrays)}"
+                )
+            wanted = self._wanted(state, strict) if params is None else params
+            self._continue(cores, wanted)
+        self.epoch, self.chip, in_step = counters
+        self._mark()
+        if not in_step:
+            # Saved between a step of the optimizer and the next forward, which will program them.
+            self._lag()
+
+    def _wanted(self, state: dict[str, Any], strict: bool) -> Any:
+        """The parameters of the layer with those of a state; None where nothing changes."""
+        if state.get("params") is None:
+            return None
+        own = _trees(self._params)
+        trees = states.settled(own, *states.parameters_from(state), strict=strict)
+        if trees == own:
+            return None
+        return trees if isinstance(self._params, list) or len(trees) > 1 else trees[0]
+
+    def _continue(self, cores: list[dict[str, Any]], params: Any) -> None:
+        """Put states into the arrays, on other hardware if it is given; all or none."""
+        before: list[tuple[Any, Any, Any]] = []
+        try:
+            for core, saved in zip(self.arrays, cores, strict=True):
+                if len(cores) > 1:
+                    before.append((core, core.trees, core.get_state(parameters=False)))
+                core.set_state({**saved, "params": None}, params=params)
+        except (TypeError, AttributeError) as error:
+            _undo(before)
+            raise InputError(f"not the state of this layer: {error!r}") from None
+        except Exception:
+            _undo(before)
+            raise
+        if params is not None:
+            self._note_params(params)
+
+    def _note_params(self, params: Any) -> None:
+        """The arrays have this hardware now."""
+        self.__dict__["_params"] = params
+        for part in self.__dict__.get("parts", {}).values():
+            part.__dict__["_params"] = params
+
+    def _lag(self) -> None:
+        """The parameters have changed since the arrays were programmed."""
+        self.__dict__.update(_programmed_from=(), _traces={})
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OhmCoreError as error:
+            error.args = (f"layer {self.path!r}: {error}", *error.args[1:])
+            raise
 
     @with_settled_weights
     def _is_in_step(self) -> bool:
         """Whether the arrays were programmed with the parameters as they are."""
         return not self._is_stale()
 
-    @with_settled_weights
+    # -- state dictionaries ------------------------------------------------------------------
+
+    def get_extra_state(self) -> torch.Tensor:
+        """The arrays as bytes, (length,) of uint8, which states of one hardware have in common."""
+        return torch.from_numpy(_packed(self.get_chip_state()))
+
     def set_extra_state(self, state: Any) -> None:
-        """Continue from saved arrays. Raises InputError naming the layer where they do not fit."""
-        try:
-            cores = state["arrays"]
-            epoch, chip = int(state["epoch"]), int(state["chip"])
-            in_step = bool(state.get("in_step", True))
-            if state["version"] != STATE_VERSION or len(cores) != len(self.arrays):
-                raise InputError(f"{len(cores)} arrays of version {state['version']}")
-            before = [core.get_state() for core in self.arrays]
-            try:
-                for core, saved in zip(self.arrays, cores, strict=True):
-                    core.set_state(_as_arrays(saved))
-            except Exception:
-                for core, saved in zip(self.arrays, before, strict=True):
-                    core.set_state(saved)
-                raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"layer {self.path!r}: not the state of this layer: {error}") from None
-        self.epoch, self.chip = epoch, chip
-        self._mark()
-        if not in_step:
-            # Saved between a step of the optimizer and the next forward, which will program them.
-            self.__dict__.update(_programmed_from=(), _traces={})
+        """Continue from what ``get_extra_state`` returned, also in an earlier version.
+
+        Where its bytes were averaged or exchanged since, as by averages over models, the cells are
+        none that were ever programmed: then they are programmed from the weights, with a warning.
+
+        Raises:
+            InputError, ModelError: as ``set_chip_state``. The parameters of a state are taken where
+                ``load_state_dict`` was called with ``strict=False``.
+        """
+        strict = strict_was_asked()
+        with self._named_errors():
+            sealed = None if isinstance(state, dict) else _opened(state)
+            if sealed is None or not sealed.changed:
+                saved = _of_version_1(state) if sealed is None else _unpacked(sealed)
+            else:
+                wanted = self._wanted(_design(sealed), strict)
+        if sealed is None or not sealed.changed:
+            self.set_chip_state(saved, strict=strict)
+            return
+        if wanted is not None:
+            self.set_chip_state(self.get_chip_state(), params=wanted)
+        self._lag()
+        warn_user(
+            f"layer {self.path!r}: the saved arrays have been changed since, by an average or in "
+            "their type; they are programmed anew from the weights"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         # Torch gives parametrised layers a copy of their own, past the two methods below.
@@ -97,22 +207,33 @@ class LayerState:
     ) -> None:  # fmt: skip
         before = dict(self._parameters)
         values = {name: p.detach().clone() for name, p in before.items() if p is not None}
+        state, in_step = state_dict.get(prefix + EXTRA_STATE), self._is_in_step()
         try:
             super()._load_from_state_dict(
                 state_dict, prefix, metadata, strict, missing, unexpected, errors
             )
-            if prefix + EXTRA_STATE not in state_dict:
+            if state is None:
                 # Weights of a digital model: the arrays follow them.
                 missing[:] = [key for key in missing if key != prefix + EXTRA_STATE]
                 if any(prefix + name in state_dict for name in self._deciding()):
                     self.synchronize()
+                    log.info("layer %r: arrays programmed from digital weights", self.path)
+            elif _is_changed(state):
+                self.synchronize()
         except Exception:
             self._parameters.update(before)
             with torch.no_grad():
                 for name, kept in values.items():
                     before[name].copy_(kept)
+            self._unchanged(in_step)
             raise
-        self._watch_children(prefix + EXTRA_STATE in state_dict)
+        self._watch_children(state is not None and not _is_changed(state))
+
+    def _unchanged(self, in_step: bool) -> None:
+        """The parameters have their values of before, when arrays were ``in_step`` with them."""
+        if in_step:
+            with settled(self):
+                self._remember()
 
     def _deciding(self) -> list[str]:
         """The parameters of this module itself that decide what the arrays hold."""
@@ -138,13 +259,97 @@ def _children_came(layer: Any, keys: Any) -> None:
             layer._remember()
 
 
-def _as_tensors(state: dict[str, Any]) -> dict[str, Any]:
-    arrays = {k: [torch.from_numpy(a) for a in state[k]] for k in ("cells", "unit")}
-    born = [[torch.from_numpy(a) for a in part] for part in state["born"]]
-    return {**state, **arrays, "born": born}
+def strict_was_asked() -> bool:
+    """The ``strict`` of the ``load_state_dict`` that is running; True outside of one.
+
+    Torch asks modules for everything as if it were True, and looks at the lists of keys in the end:
+    too late for a layer that is to stay as it was.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is torch.nn.Module.load_state_dict.__code__:
+            return bool(frame.f_locals["strict"])
+        frame = frame.f_back  # type: ignore[assignment]
+    return True
 
 
-def _as_arrays(state: dict[str, Any]) -> dict[str, Any]:
-    arrays = {k: [t.cpu().numpy() for t in state[k]] for k in ("cells", "unit")}
+def _undo(before: list[tuple[Any, Any, Any]]) -> None:
+    for core, trees, state in before:
+        core.set_state(state, params=trees if len(trees) > 1 else trees[0])
+
+
+def _trees(params: Any) -> list[CrossSimParameters]:
+    return list(params) if isinstance(params, (list, tuple)) else [params]
+
+
+# -- bytes ----------------------------------------------------------------------------------------
+
+
+def _packed(state: dict[str, Any]) -> np.ndarray:
+    """The state of a layer as bytes; names of arrays begin with the number of their core."""
+    words, arrays = [], {}
+    for number, core in enumerate(state["arrays"]):
+        of_core, parts = states.to_arrays(core)
+        words.append(of_core)
+        arrays.update({f"{number}.{name}": array for name, array in parts.items()})
+    counters = [state["epoch"], state["chip"], state["in_step"]]
+    arrays["counters"] = np.array(counters, dtype=np.int64)
+    arrays.update(states.ranges_as_arrays(state["params"], state["ranges"]))
+    return states.Sealed(KIND, {"arrays": words, "params": state["params"]}, arrays).packed()
+
+
+def _opened(state: Any) -> states.Sealed:
+    if not isinstance(state, torch.Tensor):
+        raise InputError(f"not the state of a layer: {type(state).__name__}")
+    return states.Sealed.opened(KIND, _as_array(state.detach().cpu()))
+
+
+def _as_array(tensor: torch.Tensor) -> np.ndarray:
+    # NumPy knows no bfloat16.
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _is_changed(state: Any) -> bool:
+    return isinstance(state, torch.Tensor) and bool(_opened(state).changed)
+
+
+def _unpacked(sealed: states.Sealed) -> dict[str, Any]:
+    try:
+        words = list(sealed.words["arrays"])
+        epoch, chip, in_step = (int(number) for number in sealed.arrays["counters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"not the state of a layer: {error!r}") from None
+    cores = [
+        states.from_arrays(of_core, _below(sealed.arrays, f"{number}."))
+        for number, of_core in enumerate(words)
+    ]
+    counters = {"epoch": epoch, "chip": chip, "in_step": bool(in_step)}
+    return {"arrays": cores, **counters, **_design(sealed)}
+
+
+def _design(sealed: states.Sealed) -> dict[str, Any]:
+    """The parameters in a state, with the measured ranges that are as they were saved."""
+    params = sealed.words.get("params")
+    arrays = {name: a for name, a in sealed.arrays.items() if name not in sealed.changed}
+    count = len(params) if isinstance(params, list) else 0
+    return {"params": params, "ranges": states.ranges_of(arrays, count)}
+
+
+def _below(arrays: dict[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
+    return {n.removeprefix(start): array for n, array in arrays.items() if n.startswith(start)}
+
+
+def _of_version_1(state: dict[str, Any]) -> dict[str, Any]:
+    """A state of nested dictionaries of tensors, as the first version saved them."""
+    if state.get("version") != 1:
+        raise InputError(f"not the state of a layer: version {state.get('version')!r}")
+    try:
+        return {"in_step": True, **state, "arrays": [_core_of_1(s) for s in state["arrays"]]}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"not the state of a layer: {error!r}") from None
+
+
+def _core_of_1(state: dict[str, Any]) -> dict[str, Any]:
+    arrays = {name: [t.cpu().numpy() for t in state[name]] for name in ("cells", "unit")}
     born = [[t.cpu().numpy() for t in part] for part in state["born"]]
     return {**state, **arrays, "born": born}

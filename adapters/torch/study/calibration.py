@@ -18,6 +18,7 @@ from adapters.torch.study.converters import current_samples, has_adc, has_dac, s
 from adapters.torch.study.tables import table
 from simulator import CrossSimParameters, ParameterError
 from simulator.profile import ADCRange, Choice, ConverterRanges
+from simulator.states import set_input_range, set_output_range
 
 Params = dict[AnalogLayer, CrossSimParameters | list[CrossSimParameters]]
 Built = dict[AnalogLayer, ConverterRanges]
@@ -43,11 +44,9 @@ class LayerRanges:
     def set(self, params: CrossSimParameters) -> None:
         """Put the ranges into a parameter tree, where it has the converters."""
         if self.inputs is not None and has_dac(params):
-            limits = params.core.mapping.inputs.mvm
-            limits.percentile, (limits.min, limits.max) = None, self.inputs
+            set_input_range(params, *self.inputs)
         if self.outputs is not None and has_adc(params):
-            adc = params.xbar.adc.mvm
-            adc.adc_range_option, adc.calibrated_range = "CALIBRATED", self.outputs.copy()
+            set_output_range(params, self.outputs)
 
     @property
     def row(self) -> tuple[str, ...]:

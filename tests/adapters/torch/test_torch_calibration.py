@@ -211,13 +211,13 @@ def test_the_chip_stays():
     ramp = {"xbar__adc__mvm__model": "RampADC", "xbar__adc__mvm__sigma_capacitor": 0.3}
     model = converted(SIGNED, ADC8, ramp, PROGRAMMING, NOISE)
     x = images()
-    states = [layer.get_extra_state() for layer in analog_modules(model)]
+    states = [layer.get_chip_state() for layer in analog_modules(model)]
     found = calibrate(model, x.split(8))
     for layer, before in zip(analog_modules(model), states, strict=True):
-        after = layer.get_extra_state()
+        after = layer.get_chip_state()
         assert (after["chip"], after["epoch"]) == (before["chip"], before["epoch"])
         for old, new in zip(before["arrays"], after["arrays"], strict=True):
-            assert all(torch.equal(a, b) for a, b in zip(old["cells"], new["cells"], strict=True))
+            assert all(map(np.array_equal, old["cells"], new["cells"]))
             assert {k: new[k] for k in ("seed", "stream", "vectors", "programmings")} == {
                 k: old[k] for k in ("seed", "stream", "vectors", "programmings")
             }

@@ -15,7 +15,13 @@ torch = pytest.importorskip("torch")
 from torch import distributed, nn  # noqa: E402
 from torch_models import ADC, NOISE, PROGRAMMING, perceptron, seeded  # noqa: E402
 
-from adapters.torch import from_torch, new_epoch, share_chips, synchronize  # noqa: E402
+from adapters.torch import (  # noqa: E402
+    analog_modules,
+    from_torch,
+    new_epoch,
+    share_chips,
+    synchronize,
+)
 from adapters.torch.runtime import numbering  # noqa: E402
 from simulator import AnalogCore, OhmCoreWarning  # noqa: E402
 
@@ -99,7 +105,7 @@ def work(rank, folder):
         share_chips(model)
     found["together"] = matrices(models["errors"])
     for name, model in models.items():
-        states = [v for k, v in model.state_dict().items() if k.endswith("_extra_state")]
+        states = [layer.get_chip_state() for layer in analog_modules(model)]
         found[f"seeds of {name}"] = [s["arrays"][0]["seed"] for s in states]
     for name, seed in SEEDS.items():
         model = converted(seed, rank, {**PROGRAMMING, **NOISE, **MISMATCH})
@@ -206,7 +212,7 @@ def test_every_process_counts_in_a_range_of_its_own(rank, monkeypatch):
     assert torch.equal(outputs(models[1], 3), wanted)
     assert not (first[:, None] == wanted[None]).any()
     # Counters of a state belong to no process.
-    assert models[1].state_dict()["0._extra_state"]["arrays"][0]["vectors"] == 6
+    assert models[1][0].get_chip_state()["arrays"][0]["vectors"] == 6
 
 
 def test_a_core_asks_only_for_what_it_draws():

@@ -34,7 +34,7 @@ def test_a_loaded_attention_layer_is_in_step():
     layer = from_torch(nn.MultiheadAttention(4, 2), seeded(**PROGRAMMING))
     layer.load_state_dict(layer.state_dict())
     # Otherwise a layer that follows its parameters would program this chip anew.
-    assert layer.state_dict()["_extra_state"]["in_step"]
+    assert layer.get_chip_state()["in_step"]
 
 
 @pytest.mark.parametrize("make", [lambda: nn.Linear(4, 4), lambda: nn.LSTM(4, 4)])

@@ -9,6 +9,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from places import HELPERS, ROOT
 
@@ -24,6 +25,7 @@ from adapters.torch import (  # noqa: E402
     synchronize,
     to_torch,
 )
+from adapters.torch.runtime.state import _packed  # noqa: E402
 from adapters.torch.runtime.tensors import in_torch_order  # noqa: E402
 from simulator import InputError  # noqa: E402
 from simulator.backend import numpy_backend  # noqa: E402
@@ -136,29 +138,36 @@ def put(*path, value):
     return edit
 
 
-EXTRA, ARRAY = ("2._extra_state",), ("2._extra_state", "arrays", 0)
+ARRAY = ("arrays", 0)
 WRONG = {
-    "nothing": put(*EXTRA, value=None),
-    "a number": put(*EXTRA, value=3),
-    "another version": put(*EXTRA, "version", value=99),
-    "no arrays": put(*EXTRA, "arrays", value=[]),
-    "another shape": put(*ARRAY, "cells", 0, value=torch.ones(1, 2, 3, 3)),
-    "no tensor": put(*ARRAY, "cells", value=[3]),
-    "not finite": put(*ARRAY, "cells", 0, value=torch.full((1, 2, 3, 5), float("nan"))),
-    "negative": put(*ARRAY, "cells", 0, value=torch.full((1, 2, 3, 5), -1.0)),
+    "no arrays": put("arrays", value=[]),
+    "another shape": put(*ARRAY, "cells", 0, value=np.ones((1, 2, 3, 3))),
+    "not finite": put(*ARRAY, "cells", 0, value=np.full((1, 2, 3, 5), np.nan)),
     "empty range": put(*ARRAY, "range", value=[1.0, 0.0]),
-    "wrong seed": put(*ARRAY, "seed", value="x"),
+    "no vectors": put(*ARRAY, "vectors", value=-1),
     "unknown dtype": put(*ARRAY, "dtype", value="nope"),
     "complex": put(*ARRAY, "dtype", value="<c8"),
 }
+NO_STATES = {
+    "nothing": None,
+    "a number": 3,
+    "another version": {"version": 99},
+    "no bytes": torch.zeros(0, dtype=torch.uint8),
+    "other bytes": torch.arange(100, dtype=torch.uint8),
+    "infinite": torch.full((100,), torch.inf),
+}
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", [*WRONG, *NO_STATES])
 def test_a_wrong_state_names_the_layer_and_leaves_it_whole(wrong):
     model, other = (from_torch(perceptron(), seeded()) for _ in range(2))
-    state = copy.deepcopy(other.state_dict())
-    WRONG[wrong](state)
-    with pytest.raises((InputError, RuntimeError), match=r"2"):
+    state, edited = other.state_dict(), other[2].get_chip_state()
+    if wrong in WRONG:
+        WRONG[wrong](edited)
+        state["2._extra_state"] = torch.from_numpy(_packed(edited))
+    else:
+        state["2._extra_state"] = NO_STATES[wrong]
+    with pytest.raises(InputError, match="layer '2'"):
         model.load_state_dict(state)
     # Whatever was loaded: what a layer computes is still what its parameters say.
     torch.testing.assert_close(model(images()), to_torch(model)(images()))
