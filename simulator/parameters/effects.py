@@ -73,8 +73,13 @@ def is_active(node: WeightErrorParameters) -> bool:
 
 
 def converts(node: ModelParameters) -> bool:
-    """Whether a converter rounds."""
-    return node.model not in IDEAL_MODELS and node.bits > 0
+    """Whether a converter rounds; some models have something else than bits."""
+    if node.model in IDEAL_MODELS or node.model not in registry.names(node.kind):
+        return False
+    model = registry.resolve(node.kind, node.model)
+    fields = registry.spec_fields(model)
+    given = {name: value for name, value in node.model_values().items() if name in fields}
+    return not model(**given).is_ideal
 
 
 def _of_device(name: str) -> tuple[Callable[[CrossSimParameters], str], Any]:

@@ -192,6 +192,7 @@ def test_programming(fast, style, error, monkeypatch):
         np.testing.assert_allclose(got, wanted, atol=spread * 6.7 * 16 * np.finfo(float).eps)
 
 
+@pytest.mark.filterwarnings("ignore:values that hardware does not have")
 @pytest.mark.parametrize("ohms", [1e-9, 1e3])  # no number of siemens, or none of Gmax
 def test_programming_cells_that_are_no_numbers_is_refused(fast, ohms):
     p = CrossSimParameters()

@@ -136,6 +136,7 @@ def test_a_derived_model_keeps_its_own_law():
     np.testing.assert_allclose(half, full / 2, atol=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore:values that hardware does not have")
 @pytest.mark.parametrize("ohms", [1e-9, 1e3])  # no number of siemens, or none of Gmax
 def test_cells_that_are_no_numbers_are_refused(ohms):
     p = params("one-sided pair", ERRORS[0], magnitude=1e308)

@@ -202,7 +202,9 @@ def test_a_look_inside_meets_the_same_voltages():
 
 
 def test_a_scope_without_a_percentile_says_so():
-    with pytest.warns(NoEffectWarning, match="percentile_scope = 'vector' has no effect"):
+    with pytest.warns(
+        NoEffectWarning, match="percentile_scope = vector: min and max give the range"
+    ):
         AnalogCore(np.eye(3), params(percentile=None))
 
 
