@@ -45,7 +45,8 @@ def find_separator(lines: Sequence[str], path: Path) -> str:
             f"{path}: fields are separated by something else than commas; say "
             f"separator=';' or another, or let it be found: {EXTRA}"
         ) from None
-    found = Detector().detect("\n".join(line.strip(BLANKS) for line in sample), verbose=False)
+    text = "\n".join(line.strip(BLANKS) for line in sample)
+    found = Detector().detect(text, delimiters=[cut for cut in NAMES if cut], verbose=False)
     if found is None:
         raise FileFormatError(f"{path}: no separator fits its lines; say separator=';' or another")
     # Decimal commas between blanks look like separators to a library that knows no lab data.

@@ -76,6 +76,8 @@ def converts(node: ModelParameters) -> bool:
     """Whether a converter rounds; some models have something else than bits."""
     if node.model in IDEAL_MODELS or node.model not in registry.names(node.kind):
         return False
+    if node.bits > 0:
+        return True
     model = registry.resolve(node.kind, node.model)
     fields = registry.spec_fields(model)
     given = {name: value for name, value in node.model_values().items() if name in fields}
