@@ -23,6 +23,8 @@ from adapters.keras.profiling import (
     get_profiled_adc_inputs,
     get_profiled_xbar_inputs,
 )
+from adapters.keras.weights import load_weights
+from adapters.shared.loaded import LoadedWeights
 
 __all__ = [
     "AnalogConv1D",
@@ -32,6 +34,7 @@ __all__ = [
     "AnalogDepthwiseConv1D",
     "AnalogDepthwiseConv2D",
     "AnalogLayer",
+    "LoadedWeights",
     "analog_layers",
     "convertible_layers",
     "from_keras",
@@ -39,6 +42,7 @@ __all__ = [
     "get_profiled_adc_inputs",
     "get_profiled_xbar_inputs",
     "inconvertible_layers",
+    "load_weights",
     "reinitialize",
     "synchronize",
     "to_keras",

@@ -12,12 +12,14 @@ import numpy as np
 from adapters.keras.layouts import Layout
 from adapters.shared.lowering import layer_matrix, split_matrix
 from adapters.shared.profiles import Seen
-from simulator import AnalogCore, InputError, OhmCoreError
+from adapters.shared.saved import as_trees, in_force, opened, packed, unpacked
+from simulator import AnalogCore, InputError, OhmCoreError, states
 
 FILE = "arrays.npz"
 VERSION = 1
-# Lists of arrays in the state of a core; "born" is a list of such lists.
+# Lists of arrays in the state of a core of that version; "born" is a list of such lists.
 LISTS = ("cells", "unit")
+REMEDY = "Give the layer these parameters (layer.params = ...) before its arrays are loaded"
 # What a file that is damaged, or not one of ours, leads to.
 UNREADABLE = (
     KeyError, TypeError, ValueError, AttributeError, OSError, EOFError, zipfile.BadZipFile,
@@ -175,27 +177,41 @@ class Chip:
 
     # -- saving ------------------------------------------------------------------------------
 
-    def save(self, folder: str, kernel: np.ndarray, bias: np.ndarray | None) -> None:
-        """Write conductances, ranges and random state into ``folder``, if there are arrays."""
-        if not self._groups:
-            return
-        arrays, plain = {}, []
-        for number, core in enumerate(self.arrays):
-            state = dict(core.get_state())
-            parts = {name: [state.pop(name)] for name in LISTS} | {"born": state.pop("born")}
-            for name, lists in parts.items():
-                for i, part in enumerate(lists):
-                    arrays.update({f"{number}/{name}/{i}/{j}": a for j, a in enumerate(part)})
-            lengths = {name: [len(part) for part in lists] for name, lists in parts.items()}
-            plain.append({"state": state, "lengths": lengths})
-        in_step = self._is_in_step(kernel, bias)
-        text = json.dumps(
-            {"version": VERSION, "count": self.count, "in_step": in_step, "arrays": plain}
-        )
-        np.savez(Path(folder, FILE), meta=np.array(text), **arrays)
+    def saved(self, kernel: np.ndarray, bias: np.ndarray | None) -> np.ndarray | None:
+        """The arrays as bytes, with their parameters and random state; None where there are none.
 
-    def load(self, folder: str, kernel: np.ndarray, bias: np.ndarray | None) -> None:
-        """Continue from the arrays in ``folder``, if there are any; they hold kernel and bias.
+        The form is that of ``simulator.states``.
+        """
+        if not self._groups:
+            return None
+        return packed(
+            {
+                "arrays": [core.get_state(parameters=False) for core in self.arrays],
+                "epoch": 0,
+                "chip": self.count,
+                "in_step": self._is_in_step(kernel, bias),
+                **states.plain_parameters(as_trees(self.params)),
+            }
+        )
+
+    def load(self, data: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None) -> None:
+        """Continue from the bytes of ``saved``; the arrays hold kernel and bias.
+
+        Ranges that were measured become those of ``params``. Raises InputError naming the layer for
+        bytes of something else, and for arrays of other parameters, which it lists.
+        """
+        try:
+            sealed = opened(data)
+            if sealed.changed:
+                raise InputError("the bytes are not those that were saved")
+            state = unpacked(sealed)
+            params = in_force(self.params, state, True, REMEDY)
+        except OhmCoreError as error:
+            raise self._refused(error) from None
+        self._continue(state, self.params if params is None else params, kernel, bias)
+
+    def load_file(self, folder: str, kernel: np.ndarray, bias: np.ndarray | None) -> None:
+        """Continue from the arrays that an earlier version wrote into ``folder``, if there are any.
 
         Raises InputError naming the layer for a file that is not of these arrays.
         """
@@ -206,20 +222,39 @@ class Chip:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 values = {name: saved[name] for name in saved.files}
             meta = json.loads(str(values.pop("meta")))
-            groups = self._new_groups()
-            if meta["version"] != VERSION or len(meta["arrays"]) != len(groups):
-                raise InputError(f"{len(meta['arrays'])} arrays of version {meta['version']}")
-            for number, (group, plain) in enumerate(zip(groups, meta["arrays"], strict=True)):
-                group.core.set_state(_state(plain, values, number))
-            count, in_step = int(meta["count"]), bool(meta["in_step"])
+            if meta["version"] != VERSION:
+                raise InputError(f"arrays of version {meta['version']}")
+            plain = enumerate(meta["arrays"])
+            state = {
+                "arrays": [_state(words, values, number) for number, words in plain],
+                "chip": int(meta["count"]),
+                "in_step": bool(meta["in_step"]),
+            }
         except UNREADABLE as error:
-            raise InputError(
-                f"layer {self.name!r}: not the arrays of this layer: {error}"
-            ) from None
-        self._take(groups, count)
+            raise self._refused(error) from None
+        self._continue(state, self.params, kernel, bias)
+
+    def _continue(
+        self, state: dict[str, Any], params: Any, kernel: np.ndarray, bias: np.ndarray | None
+    ) -> None:
+        """Take over arrays; if they do not fit, everything stays."""
+        before, self.params = self.params, params
+        try:
+            groups = self._new_groups()
+            if len(state["arrays"]) != len(groups):
+                raise InputError(f"{len(state['arrays'])} arrays; the layer has {len(groups)}")
+            for group, saved in zip(groups, state["arrays"], strict=True):
+                group.core.set_state({**saved, "params": None})
+        except UNREADABLE as error:
+            self.params = before
+            raise self._refused(error) from None
+        self._take(groups, state["chip"])
         self._note(kernel, bias)
-        if not in_step:
+        if not state["in_step"]:
             self._programmed = None
+
+    def _refused(self, error: Exception) -> InputError:
+        return InputError(f"layer {self.name!r}: not the arrays of this layer: {error}")
 
 
 def _state(plain: dict[str, Any], values: dict[str, np.ndarray], number: int) -> dict[str, Any]:

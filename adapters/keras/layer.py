@@ -13,6 +13,7 @@ from keras import ops
 from adapters.keras import bridge
 from adapters.keras.chip import Chip
 from adapters.keras.layouts import Layout
+from adapters.keras.saved import SavedArrays
 from adapters.shared.per_layer import LayerParams, checked_rows, copied
 from adapters.shared.profiles import Seen
 from simulator import AnalogCore, CrossSimParameters, InputError, ParameterError
@@ -54,6 +55,7 @@ class AnalogLayer(keras.layers.Layer):
         self._hardware = _Hardware(tree, rows)
         self.auto_synchronize = bool(auto_synchronize)
         self.stream = self.name if stream is None else stream
+        self.saved_arrays = SavedArrays(self._saved_arrays, self._load_arrays)
         # Arrays run in NumPy, which compilers do not see; jax, which could call it, then waits for
         # ever where it has no thread left.
         self.supports_jit = False
@@ -306,15 +308,22 @@ class AnalogLayer(keras.layers.Layer):
         if self._chip is not None and self._chip.is_programmed:
             self.synchronize()
 
-    def save_assets(self, inner_path: str) -> None:
-        """Save the chip beside the weights: conductances, ranges and random state."""
+    def _saved_arrays(self) -> np.ndarray | None:
+        return None if self._chip is None else self._chip.saved(*self._values())
+
+    def _load_arrays(self, data: np.ndarray) -> None:
         if self._chip is not None:
-            self._chip.save(inner_path, *self._values())
+            self._chip.load(data, *self._values())
+            self._hardware = _Hardware(self._chip.params, self.bias_rows)
 
     def load_assets(self, inner_path: str) -> None:
-        """Continue with the chip that was saved. Raises InputError where it does not fit."""
+        """Continue with the chip that an earlier version saved beside the weights.
+
+        Raises:
+            InputError: a file of other arrays.
+        """
         if self._chip is not None and inner_path:
-            self._chip.load(inner_path, *self._values())
+            self._chip.load_file(inner_path, *self._values())
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; ``params`` as the text of a JSON file, or a list of it."""

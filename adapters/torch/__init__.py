@@ -3,17 +3,14 @@
 from importlib import import_module
 from typing import Any
 
+from adapters.shared.loaded import LoadedWeights
 from adapters.torch.conversion.convert import (
     convertible_modules,
     from_torch,
     inconvertible_modules,
     to_torch,
 )
-from adapters.torch.conversion.weights import (
-    LoadedWeights,
-    digital_state_dict,
-    load_weights,
-)
+from adapters.torch.conversion.weights import digital_state_dict, load_weights
 from adapters.torch.layers.attention import AnalogMultiheadAttention
 from adapters.torch.layers.conv import AnalogConv1d, AnalogConv2d, AnalogConv3d
 from adapters.torch.layers.inputs import follow_inputs

@@ -40,6 +40,7 @@ IDEAL_ADC = "IdealADC"
 IDEAL_ADC_IGNORES = ("bits", "signed", "stochastic_rounding", *RANGES["xbar.adc"])
 # A state holds these itself: the numbers that are drawn, and the time that the cells are at.
 IN_STATE = ("simulation.seed", "xbar.device.time")
+REMEDY = "strict=False takes those of the state"
 _MISSING = object()
 
 
@@ -64,6 +65,7 @@ def settled(
     written: Sequence[CrossSimParameters],
     ranges: Sequence[dict[str, Any]],
     strict: bool = True,
+    remedy: str = REMEDY,
 ) -> list[CrossSimParameters]:
     """The parameters in force once a state is loaded.
 
@@ -75,6 +77,7 @@ def settled(
         written: those of the state, as the user wrote them.
         ranges: the ranges that were measured there, by path; one dictionary for each tree.
         strict: False takes the parameters of the state, but for those that say how to compute.
+        remedy: what can be done about parameters that differ, for the end of the message.
 
     Returns:
         New trees, one, or one for each array.
@@ -92,20 +95,21 @@ def settled(
                 Difference(f"params[{i}].{d.path}" if count > 1 else d.path, d.saved, d.here)
                 for i, (own, saved, found) in enumerate(pairs)
                 for d in _beside(own, saved, found)
-            ]
+            ],
+            remedy,
         )
     trees = [_taken(own, saved, found, strict) for own, saved, found in pairs]
     alone = len(here) == 1 and all(tree == trees[0] for tree in trees)
     return trees[:1] if alone else trees
 
 
-def require_same(differences: Sequence[Difference]) -> None:
-    """Raise InputError that lists the differences, if there are any."""
+def require_same(differences: Sequence[Difference], remedy: str = REMEDY) -> None:
+    """Raise InputError that lists the differences, if there are any, and ends with the remedy."""
     if differences:
         raise InputError(
             "the state was saved with other parameters: "
             + "; ".join(map(str, differences))
-            + ". strict=False takes those of the state"
+            + f". {remedy}"
         )
 
 

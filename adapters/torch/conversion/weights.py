@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from adapters.shared.loaded import LoadedWeights
 from adapters.torch.layers.layer import AnalogLayer
 from adapters.torch.runtime.state import EXTRA_STATE
 from simulator import ShapeError
@@ -28,28 +28,6 @@ def digital_state_dict(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_of_arrays(key: str) -> bool:
     return key.rpartition(".")[2] == EXTRA_STATE
-
-
-@dataclass(frozen=True)
-class LoadedWeights:
-    """What ``load_weights`` did; printing it says so in words.
-
-    ``taken`` are the names that were loaded, ``left`` those of the state that were not, with the
-    reason, ``missing`` those of the model that the state lacks, ``programmed`` the layers whose
-    arrays were programmed with weights that came.
-    """
-
-    taken: tuple[str, ...]
-    left: dict[str, str]
-    missing: tuple[str, ...]
-    programmed: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        lines = [f"{len(self.taken)} taken"]
-        lines += [f"{len(self.programmed)} layers programmed"] if self.programmed else []
-        lines += [f"left: {name}: {reason}" for name, reason in self.left.items()]
-        lines += [f"not in the state: {name}" for name in self.missing]
-        return "\n".join(lines)
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Any]) -> LoadedWeights:

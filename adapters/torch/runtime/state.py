@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from adapters.shared.saved import as_trees, design_of, in_force, opened, packed, unpacked
 from adapters.torch.runtime.computed import (
     class_before,
     computing_hooks,
@@ -20,10 +21,9 @@ from adapters.torch.runtime.computed import (
     settled,
     with_settled_weights,
 )
-from simulator import CrossSimParameters, InputError, OhmCoreError, states, warn_user
+from simulator import InputError, OhmCoreError, states, warn_user
 
 EXTRA_STATE = "_extra_state"
-KIND = "layer"
 # Torch's compiled call of a module; it calls the very module that was compiled.
 COMPILED = "_compiled_call_impl"
 
@@ -56,7 +56,7 @@ class LayerState:
             "epoch": self.epoch,
             "chip": self.chip,
             "in_step": self._is_in_step(),
-            **states.plain_parameters(_trees(self._params)),
+            **states.plain_parameters(as_trees(self._params)),
         }
 
     @with_settled_weights
@@ -85,23 +85,13 @@ class LayerState:
                 raise InputError(
                     f"the state has {len(cores)} arrays; the layer has {len(self.arrays)}"
                 )
-            wanted = self._wanted(state, strict) if params is None else params
+            wanted = in_force(self._params, state, strict) if params is None else params
             self._continue(cores, wanted)
         self.epoch, self.chip, in_step = counters
         self._mark()
         if not in_step:
             # Saved between a step of the optimizer and the next forward, which will program them.
             self._lag()
-
-    def _wanted(self, state: dict[str, Any], strict: bool) -> Any:
-        """The parameters of the layer with those of a state; None where nothing changes."""
-        if state.get("params") is None:
-            return None
-        own = _trees(self._params)
-        trees = states.settled(own, *states.parameters_from(state), strict=strict)
-        if trees == own:
-            return None
-        return trees if isinstance(self._params, list) or len(trees) > 1 else trees[0]
 
     def _continue(self, cores: list[dict[str, Any]], params: Any) -> None:
         """Put states into the arrays, on other hardware if it is given; all or none."""
@@ -147,7 +137,7 @@ class LayerState:
 
     def get_extra_state(self) -> torch.Tensor:
         """The arrays as bytes, (length,) of uint8, which states of one hardware have in common."""
-        return torch.from_numpy(_packed(self.get_chip_state()))
+        return torch.from_numpy(packed(self.get_chip_state()))
 
     def set_extra_state(self, state: Any) -> None:
         """Continue from what ``get_extra_state`` returned, also in an earlier version.
@@ -161,11 +151,11 @@ class LayerState:
         """
         strict = strict_was_asked()
         with self._named_errors():
-            sealed = None if isinstance(state, dict) else _opened(state)
+            sealed = None if isinstance(state, dict) else opened(_as_array(state))
             if sealed is None or not sealed.changed:
-                saved = _of_version_1(state) if sealed is None else _unpacked(sealed)
+                saved = _of_version_1(state) if sealed is None else unpacked(sealed)
             else:
-                wanted = self._wanted(_design(sealed), strict)
+                wanted = in_force(self._params, design_of(sealed), strict)
         if sealed is None or not sealed.changed:
             self.set_chip_state(saved, strict=strict)
             return
@@ -278,65 +268,16 @@ def _undo(before: list[tuple[Any, Any, Any]]) -> None:
         core.set_state(state, params=trees if len(trees) > 1 else trees[0])
 
 
-def _trees(params: Any) -> list[CrossSimParameters]:
-    return list(params) if isinstance(params, (list, tuple)) else [params]
+def _is_changed(state: Any) -> bool:
+    return isinstance(state, torch.Tensor) and bool(opened(_as_array(state)).changed)
 
 
-# -- bytes ----------------------------------------------------------------------------------------
-
-
-def _packed(state: dict[str, Any]) -> np.ndarray:
-    """The state of a layer as bytes; names of arrays begin with the number of their core."""
-    words, arrays = [], {}
-    for number, core in enumerate(state["arrays"]):
-        of_core, parts = states.to_arrays(core)
-        words.append(of_core)
-        arrays.update({f"{number}.{name}": array for name, array in parts.items()})
-    counters = [state["epoch"], state["chip"], state["in_step"]]
-    arrays["counters"] = np.array(counters, dtype=np.int64)
-    arrays.update(states.ranges_as_arrays(state["params"], state["ranges"]))
-    return states.Sealed(KIND, {"arrays": words, "params": state["params"]}, arrays).packed()
-
-
-def _opened(state: Any) -> states.Sealed:
+def _as_array(state: Any) -> np.ndarray:
     if not isinstance(state, torch.Tensor):
         raise InputError(f"not the state of a layer: {type(state).__name__}")
-    return states.Sealed.opened(KIND, _as_array(state.detach().cpu()))
-
-
-def _as_array(tensor: torch.Tensor) -> np.ndarray:
+    state = state.detach().cpu()
     # NumPy knows no bfloat16.
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
-def _is_changed(state: Any) -> bool:
-    return isinstance(state, torch.Tensor) and bool(_opened(state).changed)
-
-
-def _unpacked(sealed: states.Sealed) -> dict[str, Any]:
-    try:
-        words = list(sealed.words["arrays"])
-        epoch, chip, in_step = (int(number) for number in sealed.arrays["counters"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"not the state of a layer: {error!r}") from None
-    cores = [
-        states.from_arrays(of_core, _below(sealed.arrays, f"{number}."))
-        for number, of_core in enumerate(words)
-    ]
-    counters = {"epoch": epoch, "chip": chip, "in_step": bool(in_step)}
-    return {"arrays": cores, **counters, **_design(sealed)}
-
-
-def _design(sealed: states.Sealed) -> dict[str, Any]:
-    """The parameters in a state, with the measured ranges that are as they were saved."""
-    params = sealed.words.get("params")
-    arrays = {name: a for name, a in sealed.arrays.items() if name not in sealed.changed}
-    count = len(params) if isinstance(params, list) else 0
-    return {"params": params, "ranges": states.ranges_of(arrays, count)}
-
-
-def _below(arrays: dict[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
-    return {n.removeprefix(start): array for n, array in arrays.items() if n.startswith(start)}
+    return (state.float() if state.dtype == torch.bfloat16 else state).numpy()
 
 
 def _of_version_1(state: dict[str, Any]) -> dict[str, Any]:

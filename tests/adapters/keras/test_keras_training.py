@@ -1,5 +1,7 @@
 """Fitting, saving and loading analog models of Keras."""
 
+import zipfile
+
 import keras_models
 import numpy as np
 import pytest
@@ -16,15 +18,17 @@ from keras_models import (
     inputs,
     weights_of,
 )
+from places import SAVED
 
 from adapters.keras import (
     AnalogDense,
     analog_layers,
     from_keras,
+    load_weights,
     reinitialize,
     synchronize,
 )
-from simulator import InputError, ParameterError
+from simulator import FileFormatError, InputError, ParameterError, ShapeError, states
 
 pytestmark = keras_models.QUIET
 keras = keras_models.keras
@@ -199,17 +203,112 @@ def test_loaded_weights_are_programmed(tmp_path):
         np.testing.assert_allclose(array(analog(X)), wanted, atol=1e-5)
 
 
-def test_files_of_other_arrays_are_refused(tmp_path):
+@pytest.mark.parametrize("auto_synchronize", [True, False])
+def test_saved_weights_bring_their_arrays(auto_synchronize, tmp_path):
+    options = {"auto_synchronize": auto_synchronize}
+    analog, other = (
+        from_keras(filled(network(), seed=n), hardware(PROGRAMMING, ADC, NOISE), **options)
+        for n in (1, 2)
+    )
+    analog(X)
+    analog.save_weights(tmp_path / "a.weights.h5")
+    other.load_weights(tmp_path / "a.weights.h5")
+    for model in (analog, other):
+        reinitialize(model)
+    for _ in range(2):
+        np.testing.assert_array_equal(array(other(X)), array(analog(X)))
+
+
+def test_measured_ranges_are_in_the_file(tmp_path):
+    def dense(name):
+        layer = AnalogDense(params=hardware(ADC), units=3, name=name)
+        layer(inputs(2, 4))
+        return layer
+
+    one, other = dense("x"), dense("x")
+    params = one.params.copy()
+    states.set_output_range(params, [-0.5, 0.5])
+    one.params = params
+    other._load_arrays(one._saved_arrays())
+    assert other.params == one.params
+    np.testing.assert_array_equal(array(other(inputs(2, 4))), array(one(inputs(2, 4))))
+    # Every reader of the file compares.
+    strange = AnalogDense(params=hardware(ADC, {"xbar.device.Rmin": 3e3}), units=3, name="x")
+    strange(inputs(2, 4))
+    before, data = strange.get_matrix(), one._saved_arrays()
+    with pytest.raises(InputError, match=r"layer 'x'.*Rmin: 1000\.0 in the state, 3000\.0 here"):
+        strange._load_arrays(data)
+    np.testing.assert_array_equal(strange.get_matrix(), before)
+
+
+@pytest.mark.parametrize("save", ["save", "save_weights"])
+def test_weights_go_from_analog_files_to_digital_models_and_back(save, tmp_path):
+    file = tmp_path / ("m.keras" if save == "save" else "m.weights.h5")
+    digital = filled(network(), seed=3)
+    analog = from_keras(digital, hardware())
+    analog(X)
+    getattr(analog, save)(file)
+    plain = filled(network(), seed=4)
+    done = load_weights(plain, file)
+    assert (set(done.taken), done.left, done.missing) == (NAMES, {}, ())
+    np.testing.assert_array_equal(array(plain(X)), array(digital(X)))
+    plain = filled(network(), seed=5)
+    getattr(plain, save)(file)
+    done = load_weights(analog, file)
+    assert set(done.programmed) == NAMES
+    np.testing.assert_allclose(array(analog(X)), array(plain(X)), atol=1e-5)
+
+
+NAMES = {"conv", "depthwise", "hidden", "head"}
+
+
+def test_what_does_not_fit_is_told(tmp_path):
+    def model(units, name):
+        dense = [layers.Dense(3, name="one"), layers.Dense(units, name=name)]
+        return filled(keras.Sequential([layers.Input((4,)), *dense]))
+
+    source, target = model(2, "two"), from_keras(model(5, "two"), hardware())
+    source.save_weights(tmp_path / "a.weights.h5")
+    kept = weights_of(target.get_layer("two"))
+    done = load_weights(target, tmp_path / "a.weights.h5")
+    assert (done.taken, done.missing) == (("one",), ())
+    assert done.left == {"two": "of shapes [(3, 2), (2,)]; the layer has [(3, 5), (5,)]"}
+    assert all(map(np.array_equal, weights_of(target.get_layer("two")), kept))
+    with pytest.raises(ShapeError, match="three: the model has no such layer"):
+        load_weights(
+            filled(keras.Sequential([layers.Input((4,)), layers.Dense(1)])), file_of(tmp_path)
+        )
+    (tmp_path / "no").write_bytes(b"no")
+    with pytest.raises(FileFormatError, match="not a file of weights"):
+        load_weights(target, tmp_path / "no")
+
+
+def file_of(folder):
+    layer = keras.Sequential([layers.Input((4,)), layers.Dense(3, name="three")])
+    layer.save_weights(folder / "b.weights.h5")
+    return folder / "b.weights.h5"
+
+
+def test_arrays_of_others_are_refused():
     layer, other = (AnalogDense(params=hardware(PROGRAMMING), units=n, name="x") for n in (2, 3))
     for each in (layer, other):
         each(inputs(1, 4))
-    other.save_assets(str(tmp_path))
-    before = layer.get_matrix()
-    with pytest.raises(InputError, match="layer 'x': not the arrays of this layer"):
-        layer.load_assets(str(tmp_path))
+    before, data = layer.get_matrix(), layer._saved_arrays()
+    wrong = [other._saved_arrays(), np.zeros(0, np.uint8), data[:-30], data[8:]]
+    wrong += [np.concatenate([data[:-9], data[-9:] ^ 1])]
+    for given in wrong:
+        with pytest.raises(InputError, match="layer 'x': not the arrays of this layer"):
+            layer._load_arrays(given)
     np.testing.assert_array_equal(layer.get_matrix(), before)
-    whole = (tmp_path / "arrays.npz").read_bytes()
-    for damaged in (b"nothing", b"", whole[:-30], whole[:40] + bytes(9) + whole[49:]):
+
+
+def test_damaged_files_of_an_earlier_version_are_refused(tmp_path):
+    with zipfile.ZipFile(SAVED / "model.keras") as archive:
+        name = next(n for n in archive.namelist() if n.endswith("arrays.npz"))
+        whole = archive.read(name)
+    layer = AnalogDense(params=hardware(), units=2, name="x")
+    layer(inputs(1, 4))
+    for damaged in (b"nothing", b"", whole[:-30], whole[:40] + bytes(9) + whole[49:], whole):
         (tmp_path / "arrays.npz").write_bytes(damaged)
         with pytest.raises(InputError, match="layer 'x': not the arrays of this layer"):
             layer.load_assets(str(tmp_path))

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch_models import ADC, NOISE, PROGRAMMING, perceptron, seeded  # noqa: E402
 
+from adapters.shared.saved import packed  # noqa: E402
 from adapters.torch import (  # noqa: E402
     from_torch,
     new_epoch,
@@ -25,7 +26,6 @@ from adapters.torch import (  # noqa: E402
     synchronize,
     to_torch,
 )
-from adapters.torch.runtime.state import _packed  # noqa: E402
 from adapters.torch.runtime.tensors import in_torch_order  # noqa: E402
 from simulator import InputError  # noqa: E402
 from simulator.backend import numpy_backend  # noqa: E402
@@ -164,7 +164,7 @@ def test_a_wrong_state_names_the_layer_and_leaves_it_whole(wrong):
     state, edited = other.state_dict(), other[2].get_chip_state()
     if wrong in WRONG:
         WRONG[wrong](edited)
-        state["2._extra_state"] = torch.from_numpy(_packed(edited))
+        state["2._extra_state"] = torch.from_numpy(packed(edited))
     else:
         state["2._extra_state"] = NO_STATES[wrong]
     with pytest.raises(InputError, match="layer '2'"):
